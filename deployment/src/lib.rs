@@ -1,0 +1,23 @@
+//! Brings stacks to an AWS account and away again: what `bbb rehearse` and `bbb deploy` have in common.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`functions`] | builds the Lambda functions' bootstraps and zips them reproducibly |
+//! | [`template`] | reads CloudFormation templates, YAML with short forms or JSON, into one long form |
+//! | [`package`] | uploads nested templates and function code under content-hashed keys |
+//! | [`change_set`] | prepares, shows and executes change sets |
+//! | [`events`] | follows a stack and all its nested stacks as one stream of events |
+//! | [`stack`] | describes a stack, and deletes one |
+//!
+//! Every module takes its AWS clients as arguments and prints nothing.
+
+mod archive;
+pub mod change_set;
+mod digest;
+pub mod events;
+pub mod functions;
+pub mod package;
+pub mod stack;
+pub mod template;
+
+pub use archive::ArchiveError;

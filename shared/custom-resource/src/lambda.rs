@@ -1,0 +1,77 @@
+//! The Lambda Runtime API: events in, answers out.
+
+use std::{error::Error, time::SystemTime};
+
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+use tokio::time::Instant;
+use tracing::error;
+
+use crate::{
+    budget::Invocation,
+    last_resort::LastResort,
+    provider::{Provider, Unanswered},
+    reason::with_causes,
+};
+
+impl Invocation {
+    /// The invocation that Lambda describes.
+    fn of(context: &Context) -> Self {
+        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        Self {
+            deadline: Instant::now() + left,
+            request_id: context.request_id.clone(),
+            log_group: context.env_config.log_group.clone(),
+            log_stream: context.env_config.log_stream.clone(),
+        }
+    }
+}
+
+/// Answers the events of the Lambda Runtime API until the environment is shut down.
+///
+/// A provider that could not be made is not a reason to die: every request is then answered FAILED with the cause, because a function
+/// that exits while it starts leaves CloudFormation waiting.
+///
+/// # Errors
+/// When the Runtime API cannot be spoken to, or not even an HTTP client for the answers can be made.
+pub async fn run<E: Error>(provider: Result<Provider, E>) -> Result<(), lambda_runtime::Error> {
+    let provider = match provider {
+        Ok(provider) => provider,
+        Err(cause) => {
+            let reason = with_causes(&cause);
+            error!(reason, "initialisation failed");
+            Provider::unavailable_for(&reason)?
+        }
+    };
+    let provider = &provider;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let invocation = Invocation::of(&event.context);
+        match provider.handle(event.payload, &invocation).await {
+            Ok(status) => Ok(status),
+            Err(unanswered) => Err(diagnostic(&unanswered)),
+        }
+    }))
+    .await
+}
+
+/// The same for the function that is the `OnFailure` destination of the others.
+///
+/// # Errors
+/// When the Runtime API cannot be spoken to, or no HTTP client can be made.
+pub async fn run_last_resort() -> Result<(), lambda_runtime::Error> {
+    let last_resort = LastResort::new()?;
+    let last_resort = &last_resort;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        let invocation = Invocation::of(&event.context);
+        last_resort.answer(event.payload, &invocation).await.map_err(|unanswered| diagnostic(&unanswered))
+    }))
+    .await
+}
+
+fn diagnostic(unanswered: &Unanswered) -> Diagnostic {
+    let error_type = match unanswered {
+        Unanswered::NotARequest(_) => "NotARequest",
+        Unanswered::Undelivered { .. } => "Undelivered",
+    };
+    Diagnostic { error_type: error_type.to_owned(), error_message: unanswered.to_string() }
+}
