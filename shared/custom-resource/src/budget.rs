@@ -131,7 +131,7 @@ mod tests {
             hop: 1,
             started_epoch_ms: first.started_epoch_ms() - 400_000,
             ends_epoch_ms: first.ends_epoch_ms - 400_000,
-            recorded: None,
+            progress: crate::request::Progress::default(),
             waiting_for: String::new(),
         };
         let second =

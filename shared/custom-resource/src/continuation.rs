@@ -4,6 +4,8 @@ use std::{error::Error, future::Future, pin::Pin};
 
 use serde::{Deserialize, Serialize};
 
+use crate::request::Progress;
+
 /// How many further invocations one request may take.
 ///
 /// With the function's time-out at its maximum of 900 seconds five suffice for CloudFormation's hour, and they stay far from the
@@ -23,8 +25,8 @@ pub(crate) struct Continuation {
     pub(crate) started_epoch_ms: u64,
     /// When CloudFormation must have its answer, in milliseconds since 1970.
     pub(crate) ends_epoch_ms: u64,
-    /// The physical id the handler recorded.
-    pub(crate) recorded: Option<String>,
+    /// What the handler recorded.
+    pub(crate) progress: Progress,
     /// What the wait was for.
     pub(crate) waiting_for: String,
 }

@@ -42,7 +42,7 @@ impl LastResort {
         let function = text("/requestContext/functionArn").map(function_name).unwrap_or("the function").to_owned();
         let (problem, reported_id) = problem(&record);
         let event = Event::parse(record.get("requestPayload").cloned().unwrap_or_default())?;
-        let recorded = event.continuation.as_ref().and_then(|continuation| continuation.recorded.clone());
+        let recorded = event.continuation.as_ref().and_then(|continuation| continuation.progress.recorded.clone());
         let given = event.physical_id.clone().filter(|id| !id.is_empty());
         let is_delete = matches!(&event.body, Ok(body) if body.request_type == RequestType::Delete);
         let id = if is_delete { given } else { reported_id.or(recorded).or(given) };

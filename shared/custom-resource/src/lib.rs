@@ -109,7 +109,7 @@ mod response;
 pub mod testing;
 
 pub use budget::Invocation;
-pub use continuation::Reinvoke;
+pub use continuation::{Reinvoke, Reinvoked};
 pub use event::NotARequest;
 pub use lambda::{run, run_last_resort};
 pub use outcome::{Deletion, Outcome, Pending, Ready};
@@ -117,6 +117,6 @@ pub use physical_id::{NOTHING_CREATED, OUTCOME_UNKNOWN};
 pub use properties::Secret;
 pub use provider::{InitialisationError, Provider, Unanswered};
 pub use reason::with_causes;
-pub use request::{Request, RequestType};
+pub use request::{LOGICAL_ID_TAG, Request, RequestType, STACK_TAG};
 pub use resource::Resource;
 pub use response::{MAX_RESPONSE_BYTES, Status};

@@ -181,7 +181,7 @@ impl Provider {
             logical_resource_id: event.identity.logical_resource_id.clone(),
             resource_type: event.resource_type.clone(),
             physical_id: event.physical_id.clone(),
-            recorded: Mutex::new(event.continuation.as_ref().and_then(|earlier| earlier.recorded.clone())),
+            progress: Mutex::new(event.continuation.as_ref().map(|earlier| earlier.progress.clone()).unwrap_or_default()),
             started: budget.started,
             ends: budget.ends,
         };
@@ -255,7 +255,7 @@ impl Provider {
             hop,
             started_epoch_ms: budget.started_epoch_ms(),
             ends_epoch_ms: budget.ends_epoch_ms,
-            recorded: request.recorded(),
+            progress: request.progress(),
             waiting_for: waiting_for.clone(),
         };
         let mut next = event.raw.clone();

@@ -2,7 +2,14 @@
 
 use std::{fmt, sync::Mutex, time::Duration};
 
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::time::Instant;
+
+/// The tag that names the stack a thing was created by, by its ARN.
+pub const STACK_TAG: &str = "custom-resource:stack-id";
+/// The tag that names the resource in that stack's template.
+pub const LOGICAL_ID_TAG: &str = "custom-resource:logical-id";
 
 /// What CloudFormation asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +32,17 @@ impl fmt::Display for RequestType {
     }
 }
 
+/// What earlier calls for the same request left behind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Progress {
+    /// The physical id that was created.
+    pub(crate) recorded: Option<String>,
+    /// What the handler wanted to be remembered.
+    #[serde(default)]
+    pub(crate) memory: Value,
+}
+
 /// Everything about a request but its properties.
 #[derive(Debug)]
 pub struct Request {
@@ -34,7 +52,7 @@ pub struct Request {
     pub(crate) logical_resource_id: String,
     pub(crate) resource_type: String,
     pub(crate) physical_id: Option<String>,
-    pub(crate) recorded: Mutex<Option<String>>,
+    pub(crate) progress: Mutex<Progress>,
     pub(crate) started: Instant,
     pub(crate) ends: Instant,
 }
@@ -78,17 +96,36 @@ impl Request {
     /// Says that the resource exists now under this physical id. From here on a failure, a panic or the deadline is answered with this
     /// id, so that CloudFormation's roll-back deletes it; a later call for the same request finds it in [`recorded`](Self::recorded).
     pub fn created(&self, physical_id: impl Into<String>) {
-        *self.recorded_slot() = Some(physical_id.into());
+        self.progress_slot().recorded = Some(physical_id.into());
     }
 
     /// What [`created`](Self::created) was told, in this call or an earlier one for the same request.
     pub fn recorded(&self) -> Option<String> {
-        self.recorded_slot().clone()
+        self.progress_slot().recorded.clone()
     }
 
-    fn recorded_slot(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+    /// Keeps a small value for later calls for the same request, in whatever invocation. It travels in an event: nothing secret.
+    pub fn remember(&self, value: impl Serialize) {
+        self.progress_slot().memory = serde_json::to_value(value).unwrap_or_default();
+    }
+
+    /// What [`remember`](Self::remember) was last given, if it is of this type.
+    pub fn recall<T: DeserializeOwned>(&self) -> Option<T> {
+        T::deserialize(&self.progress_slot().memory).ok()
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        self.progress_slot().clone()
+    }
+
+    fn progress_slot(&self) -> std::sync::MutexGuard<'_, Progress> {
         // A handler that panicked while it recorded left a whole value: assignment is the only thing done under the lock.
-        self.recorded.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.progress.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// The tags that mark what this resource creates as its own, where a service has tags: the stack, and the logical id.
+    pub fn ownership(&self) -> [(&'static str, &str); 2] {
+        [(STACK_TAG, &self.stack_id), (LOGICAL_ID_TAG, &self.logical_resource_id)]
     }
 
     /// How long this request has been worked on, earlier invocations included.

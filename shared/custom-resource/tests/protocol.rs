@@ -391,7 +391,7 @@ async fn a_long_wait_goes_on_in_five_further_invocations_and_no_more() {
         assert_eq!(queued.len(), 1);
         event = queued.remove(0);
         assert_eq!(event["Continuation"]["Hop"], hop);
-        assert_eq!(event["Continuation"]["Recorded"], "thing-1");
+        assert_eq!(event["Continuation"]["Progress"]["Recorded"], "thing-1");
     }
     let answer = world.answer_within(event, Duration::from_millis(100)).await;
     failed(&answer, "thing-1", "waiting for the moon (gave up after");

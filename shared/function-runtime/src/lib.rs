@@ -1,1 +1,69 @@
-//! Placeholder.
+//! What every function of this project shares: the AWS configuration, the log, calling AWS and naming what went wrong, and invoking itself again.
+//!
+//! | environment variable | meaning | default |
+//! | --- | --- | --- |
+//! | `AWS_REGION` and the credentials | set by Lambda | none: without them every request is answered FAILED |
+//! | `AWS_ENDPOINT_URL` | another AWS than the real one, for every service | the service's own endpoint |
+//! | `LOG_LEVEL` | `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE` for the project's own crates | `INFO` |
+//!
+//! Other crates' events are shown from `WARN` up whatever the level is: below it HTTP and SDK crates show requests, and with them response
+//! URLs and secrets.
+
+mod aws_error;
+mod configuration;
+mod log;
+mod self_invocation;
+
+pub use aws_error::AwsError;
+pub use configuration::{ConfigurationError, in_region, sdk_config};
+pub use self_invocation::SelfInvocation;
+
+use aws_types::SdkConfig;
+use custom_resource::{InitialisationError, Provider};
+
+/// The function could not be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The environment is not that of a Lambda function.
+    #[error("read the function's environment")]
+    Configuration(#[from] ConfigurationError),
+    /// There is no way to send answers.
+    #[error("make the provider")]
+    Provider(#[from] InitialisationError),
+}
+
+/// Any error that ends the process.
+pub type Fatal = Box<dyn std::error::Error + Send + Sync>;
+
+/// The whole `main` of a function that provides custom resources: `resources` adds them to the provider, with clients made from the
+/// configuration.
+///
+/// Everything is made before the asynchronous runtime starts, in the phase that Lambda gives a full processor for, and the runtime has one
+/// thread, because a function has one request at a time.
+///
+/// # Errors
+/// When the Runtime API cannot be spoken to. That the function cannot be made ready is answered to every request instead.
+pub fn serve(resources: impl FnOnce(Provider, &SdkConfig) -> Provider) -> Result<(), Fatal> {
+    log::install();
+    let provider = provider(resources);
+    runtime()?.block_on(custom_resource::run(provider))
+}
+
+/// The whole `main` of the function that is the `OnFailure` destination of the others.
+///
+/// # Errors
+/// When the Runtime API cannot be spoken to.
+pub fn serve_last_resort() -> Result<(), Fatal> {
+    log::install();
+    runtime()?.block_on(custom_resource::run_last_resort())
+}
+
+fn provider(resources: impl FnOnce(Provider, &SdkConfig) -> Provider) -> Result<Provider, StartError> {
+    let config = sdk_config()?;
+    let provider = Provider::new()?.reinvoke_with(SelfInvocation::new(&config));
+    Ok(resources(provider, &config))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}

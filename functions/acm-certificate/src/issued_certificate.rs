@@ -1,0 +1,82 @@
+//! `Custom::IssuedCertificate`: waits until a certificate is issued, for a template that writes the validation records itself.
+//!
+//! Its one property is `CertificateArn`, which is also what `Ref` gives. Deleting it deletes nothing.
+
+use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource};
+use serde::Deserialize;
+
+use crate::{
+    Error,
+    acm::Certificates,
+    arn::CertificateArn,
+    validation::{self, Progress},
+};
+
+/// The properties of `Custom::IssuedCertificate`. Unknown ones are tolerated, as by the provider it replaces.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Properties {
+    /// The certificate.
+    pub certificate_arn: String,
+}
+
+/// The resource type.
+pub struct IssuedCertificate {
+    certificates: Certificates,
+}
+
+impl IssuedCertificate {
+    /// With access to ACM.
+    #[must_use]
+    pub fn new(certificates: Certificates) -> Self {
+        Self { certificates }
+    }
+
+    async fn check(&self, properties: &Properties) -> Result<Outcome<()>, Error> {
+        let arn = &properties.certificate_arn;
+        CertificateArn::parse(arn).ok_or(Error::NotAnArn)?;
+        let certificate = self.certificates.describe(arn).await?.ok_or_else(|| Error::Gone(arn.clone()))?;
+        match validation::progress(&certificate) {
+            Progress::Issued => Ok(Ready::new(arn, ()).into()),
+            Progress::Waiting { names } => {
+                let names = names.join(", ");
+                Ok(Pending::new(format!(
+                    "ACM has not validated {names} yet: do its validation records stand in the public DNS?"
+                ))
+                .into())
+            }
+            Progress::Ended { status, reason } => {
+                Err(Error::NotIssued { domain: certificate.domain_name.unwrap_or_default(), status, reason })
+            }
+        }
+    }
+}
+
+impl Resource for IssuedCertificate {
+    const TYPES: &'static [&'static str] = &["Custom::IssuedCertificate"];
+    type Properties = Properties;
+    type Attributes = ();
+    type Error = Error;
+
+    async fn create(&self, _: &Request, properties: Properties) -> Result<Outcome<()>, Error> {
+        self.check(&properties).await
+    }
+
+    async fn update(
+        &self,
+        _: &Request,
+        _: &str,
+        properties: Properties,
+        _: Option<Properties>,
+    ) -> Result<Outcome<()>, Error> {
+        self.check(&properties).await
+    }
+
+    async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {
+        Ok(Deletion::Deleted)
+    }
+
+    fn is_transient(&self, error: &Error) -> bool {
+        error.is_transient()
+    }
+}
