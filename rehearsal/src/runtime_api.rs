@@ -17,6 +17,8 @@ mod destination;
 mod process;
 mod server;
 mod settings;
+#[cfg(all(test, unix))]
+mod tests;
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -135,9 +137,12 @@ impl Function {
         let mut slot = self.process.lock().await;
         let started = Instant::now();
         // A process that ended between two events is replaced, as Lambda does.
-        let mut process = match slot.take() {
-            Some(mut process) if process.is_alive() => process,
-            _ => Process::start(&self.bootstrap, &self.settings, Arc::clone(&self.output)).await?,
+        let warm = slot.take().and_then(Process::if_alive);
+        let mut process = match warm {
+            Some(process) => process,
+            None => {
+                Process::start(&self.bootstrap, &self.settings, Arc::clone(&self.output)).await?
+            }
         };
         let done = |outcome, initialisation, duration| Invocation {
             request_id: request_id.to_owned(),

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 from types import ModuleType
 
-from . import guard, server
+from . import guard
 
-PARTS: tuple[ModuleType, ...] = ()
+# In this order: a part may use what an earlier one has put in place.
+_PARTS = ("server", "functions", "route53", "acm", "images", "cloudformation", "iam")
+
+
+def _parts() -> list[ModuleType]:
+    try:
+        return [importlib.import_module(f"{__package__}.{name}") for name in _PARTS]
+    except ImportError as error:
+        raise guard.Unpatchable(f"MiniStack cannot be extended: {error}") from error
+
+
+def needs() -> dict[str, str | type]:
+    """Every private name of MiniStack that is patched or used, with its parameters or its type."""
+    return {name: expected for part in _parts() for name, expected in part.NEEDS.items()}
 
 
 def install() -> None:
-    """Check every name that will be patched or used, then patch."""
-    needs: dict[str, str | type] = dict(server.NEEDS)
-    for part in PARTS:
-        needs.update(part.NEEDS)
-    guard.check(needs)
-    for part in PARTS:
+    """Check every name, then patch."""
+    guard.check(needs())
+    for part in _parts():
         part.install()

@@ -36,6 +36,10 @@ async def _gateway(scope, receive, send):
         await ministack.app(scope, receive, send)
 
 
+def install() -> None:
+    """Nothing is patched: the gateway stands in front of MiniStack."""
+
+
 def _config() -> Config:
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{ministack._resolve_port()}"]

@@ -60,9 +60,9 @@ impl Process {
         })
     }
 
-    /// Whether the process still runs.
-    pub(super) fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// The process, unless it has ended.
+    pub(super) fn if_alive(mut self) -> Option<Self> {
+        matches!(self.child.try_wait(), Ok(None)).then_some(self)
     }
 
     /// Waits until the process asks for an event; gives an outcome when it fails to, within `timeout`.

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::local_aws::{ACCOUNT, REGION, SECRET_KEY};
 use crate::new_uuid;
-
-/// The account that the local AWS and everything here pretend to be.
-const ACCOUNT: &str = "000000000000";
 
 /// What Lambda would know about a function: its name, memory, region, role credentials and variables.
 #[derive(Debug, Clone)]
@@ -18,12 +16,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings of a function called `name`: 128 MB, in eu-central-1, with the credentials `test`.
+    /// The settings of a function called `name`: 128 MB, in the local AWS's region, with its root user's credentials.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
-            region: "eu-central-1".to_owned(),
+            region: REGION.to_owned(),
             memory_megabytes: 128,
             variables: BTreeMap::new(),
         }
@@ -64,7 +62,7 @@ impl Settings {
         task_root: &Path,
     ) -> BTreeMap<String, String> {
         let mut environment: BTreeMap<String, String> = [
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
             ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023".to_owned()),
             (
@@ -84,8 +82,7 @@ impl Settings {
             ),
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
             ("AWS_REGION", self.region.clone()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-            ("AWS_SESSION_TOKEN", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
             ("LAMBDA_TASK_ROOT", task_root.display().to_string()),
             ("LANG", "en_US.UTF-8".to_owned()),
             ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),

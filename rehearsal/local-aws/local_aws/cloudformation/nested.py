@@ -7,11 +7,13 @@ import random
 import string
 from dataclasses import dataclass
 
-from ministack.core.responses import get_account_id, get_region, new_uuid, now_iso
+from ministack.core.responses import AccountRegionScopedDict, get_account_id, get_region, new_uuid, now_iso
 from ministack.services import cloudformation
 from ministack.services.cloudformation import engine, handlers, helpers, provisioners
 
 NEEDS = {
+    "ministack.services.cloudformation:_stack_events": AccountRegionScopedDict,
+    "ministack.services.cloudformation:_stacks": AccountRegionScopedDict,
     "ministack.services.cloudformation.engine:_resolve_parameters": "template, provided_params, previous_params",
     "ministack.services.cloudformation.engine:validate_template_support": "template, conditions, params",
     "ministack.services.cloudformation.handlers:_stack_has_no_updates":

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import copy
 import logging
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from ministack.core.concurrency import run_reentrant
-from ministack.core.responses import now_iso
+from ministack.core.responses import AccountRegionScopedDict, now_iso
 from ministack.services import cloudformation
-from ministack.services.cloudformation import engine, handlers, provisioners, stacks
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from ..patching import replace
 from . import nested
@@ -23,6 +24,13 @@ from .custom_resources import CustomResourceFailed, VendorData, is_custom
 from .nested import STACK
 
 NEEDS = {
+    "ministack.services.cloudformation:_exports": AccountRegionScopedDict,
+    "ministack.services.cloudformation.engine:_NO_VALUE": object,
+    "ministack.services.cloudformation.provisioners:_DEFERRED_PREDECESSOR_DELETES": ContextVar,
+    "ministack.services.cloudformation.provisioners:_NAME_SEED": ContextVar,
+    "ministack.services.cloudformation.provisioners:_RETAIN_REPLACED": ContextVar,
+    "ministack.services.cloudformation.provisioners:_replacing_change": "resource_type, old_props, new_props",
+    "ministack.services.cloudformation.stacks:CLIENT_REQUEST_TOKEN": ContextVar,
     "ministack.services.cloudformation.stacks:_deploy_stack_async":
         "stack_name, stack_id, template, param_values, disable_rollback, tags, is_update, previous_stack, "
         "retain_except_on_create, imports",
@@ -57,6 +65,9 @@ NEEDS = {
     "ministack.services.cloudformation.provisioners:_RETAINING_POLICIES": tuple,
     **nested.NEEDS,
 }
+
+# They import the functions below by name, so they have to be loaded before these are replaced.
+_IMPORTERS = (changesets, handlers)
 
 logger = logging.getLogger("local_aws.cloudformation")
 
@@ -227,10 +238,13 @@ class Operation:
                 ))
             else:
                 await self._revert(self.failed_step, failed, obsolete)
+        elif self.failed_id in self.before:
+            self._check_untouched(failed)
         if update and not failed:
             self._settle("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+        tolerate = update and not failed
         for item in reversed(obsolete):
-            await self._delete_obsolete(item, failed, tolerate=update and not any("RevertTo" in f for f in failed.values()))
+            await self._delete_obsolete(item, failed, tolerate)
         if update:
             self._restore()
         if failed:
@@ -465,6 +479,22 @@ class Operation:
         record["Timestamp"] = now_iso()
         self._event(step.logical_id, step.type, "UPDATE_COMPLETE", physical_id=physical_id)
 
+    def _check_untouched(self, failed: dict) -> None:
+        """The resource whose update failed is as it was; a nested stack has rolled itself back."""
+        record = self.before[self.failed_id]
+        physical_id = record["PhysicalResourceId"]
+        if record["ResourceType"] == STACK:
+            child = nested.find(physical_id)
+            if child is not None and child["StackStatus"] == "UPDATE_ROLLBACK_FAILED":
+                failed[self.failed_id] = {
+                    "PhysicalResourceId": physical_id, "ResourceType": STACK, "RevertFrom": record["Properties"],
+                    "RevertTo": record["Properties"], "Attributes": record.get("Attributes", {}),
+                }
+                self._event(self.failed_id, STACK, "UPDATE_FAILED", child["StackStatusReason"], physical_id)
+                return
+        record["ResourceStatus"] = "UPDATE_COMPLETE"
+        self._event(self.failed_id, record["ResourceType"], "UPDATE_COMPLETE", physical_id=physical_id)
+
     async def _delete_obsolete(self, item: _Obsolete, failed: dict, tolerate: bool) -> None:
         policy = self._policy(self.definitions.get(item.logical_id), "DeletionPolicy")
         if policy == "Retain" and not self.retain_except_on_create:
@@ -572,8 +602,9 @@ class Operation:
         for name in self.exports:
             owner = cloudformation._exports.get(name)
             if owner is not None and owner.get("StackId") != self.id:
-                raise ValueError(f"Export with name {name} is already exported by stack {_stack_name(owner['StackId'])}. "
-                                 "Rollback requested by user.")
+                raise ValueError(
+                    f"Export with name {name} is already exported by stack {_stack_name(owner['StackId'])}."
+                )
         self.stack["_template"] = self.template
         self.stack["_resolved_params"] = self.parameters
         self.stack["Outputs"] = self.outputs
@@ -602,7 +633,7 @@ class Operation:
         if self.cancelled:
             return "User Initiated"
         if self.previous is None and not self.is_nested:
-            return self._failure_reason() + "Rollback requested by user."
+            return f"{self._failure_reason().rstrip()} Rollback requested by user."
         return self._failure_reason()
 
     def _record(self, step: _Step, properties: dict, status: str) -> dict:
@@ -750,4 +781,3 @@ def install() -> None:
 
     replace(stacks, "_deploy_stack_async", deploy)
     replace(stacks, "_delete_stack_async", delete)
-    assert handlers._deploy_stack_async is deploy
