@@ -33,7 +33,7 @@ NEEDS = {
 }
 
 # Of the emulator's own environment a function gets what it could not reach the emulator or its interpreter without.
-_INHERITED = ("PATH", "AWS_ENDPOINT_URL")
+_INHERITED = ("PATH", "AWS_ENDPOINT_URL", "DNS_RESOLVER")
 
 _LINEAGE = re.compile(r"Lineage=([^;]+)")
 
@@ -113,7 +113,8 @@ class Environment(lambda_runtime.ProvidedWorker):
         else:
             line = f"RequestId: {request_id} Error: {reason}"
         payload = {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {reason}"}
-        return {"status": "error", "error": reason, "error_payload": payload, "log": "\n".join(filter(None, [log, line]))}
+        log = f"{log}\n{line}" if log else line
+        return {"status": "error", "error": reason, "error_payload": payload, "log": log}
 
 
 def _variables(config: dict, made: dict) -> dict:
