@@ -33,7 +33,7 @@ def _current(name: str) -> str | None:
         if image["Name"].startswith("ubuntu/images/")
         and f"/ubuntu-{release}-" in image["Name"]
         and f"-{match['architecture']}-server-" in image["Name"]
-        and image["State"] == "available"
+        and (image["RootDeviceType"], image["State"]) == ("ebs", "available")
     ]
     newest = max(fitting, key=lambda image: (image["CreationDate"], image["Name"], image["ImageId"]), default=None)
     return newest and newest["ImageId"]
