@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, env, fs, io, net::SocketAddr, time::Duration};
 
 use simple_dns::{CLASS, Name, Packet, Question, TYPE, rdata::RData};
 use tokio::{net::UdpSocket, time::timeout};
+use tracing::debug;
 
 use crate::{HostedZone, name::normalised};
 
@@ -19,11 +20,30 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The largest answer without EDNS (RFC 1035, section 4.2.1).
 const MAX_ANSWER: usize = 512;
 
-/// Says what is wrong with the zone's delegation and what to do, or nothing when it is right or cannot be learnt.
-pub async fn delegation_problem(zone: &HostedZone) -> Option<String> {
-    let resolver = resolver()?;
-    let public = name_servers(resolver, zone.name()).await.ok()?;
-    judge(zone.name(), zone.id(), zone.name_servers(), &public)
+/// What is known of a zone's delegation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delegation {
+    /// The public DNS leads to the zone.
+    Right,
+    /// It does not; the text says where it leads, and what to do.
+    Wrong(String),
+    /// It could not be learnt.
+    Unknown,
+}
+
+/// Asks the public DNS where it leads for the zone's domain.
+pub async fn delegation(zone: &HostedZone) -> Delegation {
+    let Some(resolver) = resolver() else { return Delegation::Unknown };
+    match name_servers(resolver, zone.name()).await {
+        Ok(public) => match judge(zone.name(), zone.id(), zone.name_servers(), &public) {
+            Some(problem) => Delegation::Wrong(problem),
+            None => Delegation::Right,
+        },
+        Err(error) => {
+            debug!(reason = %error, "the delegation could not be learnt");
+            Delegation::Unknown
+        }
+    }
 }
 
 /// Compares the name servers that the public DNS gives with the zone's own.

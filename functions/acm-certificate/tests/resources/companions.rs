@@ -139,6 +139,7 @@ async fn a_certificate_that_is_gone_or_no_certificate_at_all_fails() {
     for resource_type in TYPES {
         let reason = world.fail(request(&world, resource_type, &arn).create(), NOTHING_CREATED).await;
         assert_eq!(reason, format!("the certificate {arn} does not exist"));
+        assert!(world.count("DescribeCertificate") > 1, "it may have been requested a moment ago");
         world.forget_calls();
         let reason = world.fail(request(&world, resource_type, "failed-to-create").create(), NOTHING_CREATED).await;
         assert_eq!(reason, "CertificateArn is not the ARN of an ACM certificate");

@@ -227,3 +227,25 @@ async fn an_update_that_cannot_be_carried_out_keeps_the_current_id() {
     let reason = world.fail(world.request(tags).update(&old, one_step()), &old).await;
     assert!(reason.starts_with(&format!("change the tags of the certificate {old}: AccessDenied")), "{reason}");
 }
+
+#[tokio::test]
+async fn a_certificate_that_the_template_retained_stays() {
+    let world = World::new().await;
+    let first = world.created(one_step()).await;
+    let second = world.succeed(world.request(more_names()).update(&first, one_step())).await;
+    // UpdateReplacePolicy: Retain sends no Delete for the first.
+    let third_names = with(one_step(), json!({"SubjectAlternativeNames": ["example.org", "b.www.example.org"]}));
+    let third = world.succeed(world.request(third_names).update(&second, more_names())).await;
+    assert_eq!(world.arns(), [first, second, third]);
+}
+
+#[tokio::test]
+async fn a_certificate_whose_old_properties_cannot_be_read_is_kept_for_what_it_is() {
+    let world = World::new().await;
+    let arn = untagged(&world);
+    let unreadable = with(one_step(), json!({"Unknown": "to this version"}));
+    assert_eq!(world.succeed(world.request(one_step()).update(&arn, unreadable.clone())).await, arn);
+    let world = World::new().await;
+    let arn = untagged(&world);
+    assert_ne!(world.succeed(world.request(more_names()).update(&arn, unreadable)).await, arn);
+}
