@@ -4,9 +4,9 @@ Needed: `BIND_HOST` and `MINISTACK_HOST` (127.0.0.1), `GATEWAY_PORT`, `AWS_ENDPO
 (`http://127.0.0.1:$GATEWAY_PORT`), `MINISTACK_REGION`, `AUTH=true`, `TMPDIR`, `PATH`.
 Functions inherit this environment, so give it nothing else.
 
-The account's root user: any 12-digit account id as the access key id, with the secret access key `test` and no
-session token. It may do everything in the account of that number. Any other caller needs an access key or a
-session of IAM's or STS's making, and is held to its policies.
+The account's root user, who may do everything: the 12-digit account id as the access key id, `test` as the secret
+access key, no session token. MiniStack does not verify the root user's signature, and the access key id `test` is
+root too. Any other caller needs an access key of IAM's or a session of STS's making, and is held to its policies.
 
 Ready: `GET /_ministack/health` answers 200. End: SIGTERM; it exits with 0 within three seconds and takes the
 functions' processes with it, even while a custom resource is still waited for.

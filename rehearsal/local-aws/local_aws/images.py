@@ -43,7 +43,7 @@ _FIELDS = {
 
 
 @functools.cache
-def _seeds(region: str) -> tuple[dict, ...]:
+def published(region: str) -> tuple[dict, ...]:
     """The public images of a region; their ids differ from region to region."""
     seeded = json.loads(pathlib.Path(__file__).with_name("images.json").read_text())
     return tuple(_seed(region, seeded["OwnerId"], image) for image in seeded["Images"])
@@ -83,7 +83,7 @@ def _visible() -> list[dict]:
         shared = any(one.get("Group") == "all" or one.get("UserId") == account for one in grants)
         if image_region == region and (owner == account or shared):
             views.append(_completed({**ec2._image_view(image), "CreationDate": image.get("CreationDate", _now())}))
-    views += _seeds(region)
+    views += published(region)
     # MiniStack's own image of Canonical's has a name that Canonical gives to none.
     views += [_completed(ec2._stub_image_view(*stub)) for stub in ec2._STUB_AMIS if stub[5] != _CANONICAL]
     return views

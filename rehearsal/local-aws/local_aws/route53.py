@@ -215,7 +215,8 @@ def _bad_value(record_type: str, value: str) -> str | None:
             fits = ipaddress.ip_address(value).version == version
         except ValueError:
             fits = False
-        return None if fits else f"{record_type}RRDATAIllegalIPv{version}Address (Value is not a valid IPv{version} address)"
+        problem = f"{record_type}RRDATAIllegalIPv{version}Address (Value is not a valid IPv{version} address)"
+        return None if fits else problem
     if record_type in ("TXT", "SPF"):
         if not _TEXT_VALUE.match(value):
             return "InvalidCharacterString (Value should be enclosed in quotation marks)"

@@ -19,13 +19,11 @@ NEEDS = {
     "ministack.app:app": "scope, receive, send",
     "ministack.app:_resolve_port": "",
     "ministack.app:_HEALTH_PATHS": tuple,
-    "ministack.core.lambda_runtime:reset": "",
+    "ministack.core.lambda_runtime:_workers": dict,
 }
 
 # A custom resource that is waited for keeps a thread busy for up to an hour; nobody waits that long for an end.
 GRACE_SECONDS = 2.0
-
-logger = logging.getLogger("local_aws")
 
 
 async def _gateway(scope, receive, send):
@@ -49,8 +47,16 @@ def _config() -> Config:
     return config
 
 
+def _kill_functions() -> None:
+    for workers in list(lambda_runtime._workers.values()):
+        for worker in list(workers):
+            process = worker._proc
+            if process is not None:
+                process.kill()
+
+
 def _exit() -> None:
-    lambda_runtime.reset()
+    _kill_functions()
     logging.shutdown()
     # Threads that wait for a custom resource cannot be cancelled, so the interpreter's own exit would wait for them.
     os._exit(0)

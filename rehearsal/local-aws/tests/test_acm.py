@@ -31,8 +31,8 @@ class Acm(LocalAwsTest):
 
     def records(self, arn: str) -> list[dict]:
         def complete():
-            options = self.describe(arn)["DomainValidationOptions"]
-            return [one["ResourceRecord"] for one in options] if all("ResourceRecord" in one for one in options) else None
+            found = [one.get("ResourceRecord") for one in self.describe(arn)["DomainValidationOptions"]]
+            return found if all(found) else None
         return self.eventually(complete)
 
     def write(self, zone: str, records: list[dict], action: str = "UPSERT") -> None:
@@ -112,7 +112,8 @@ class Acm(LocalAwsTest):
         self.refused("ValidationException", request, DomainName="example.com", IdempotencyToken="x" * 33)
         names = [f"n{number}.example.com" for number in range(10)]
         self.refused("LimitExceededException", request, DomainName="example.com", SubjectAlternativeNames=names)
-        self.refused("ValidationException", self.acm.describe_certificate, CertificateArn="arn:aws:acm:x:not-a-number:certificate/x")
+        bad_arn = "arn:aws:acm:x:not-a-number:certificate/x"
+        self.refused("ValidationException", self.acm.describe_certificate, CertificateArn=bad_arn)
 
     def test_without_a_method_it_is_email_and_has_no_record(self):
         arn = self.acm.request_certificate(DomainName=self.domain())["CertificateArn"]

@@ -181,6 +181,21 @@ class CustomResources(LocalAwsTest):
         ], default=str)
         self.assertNotIn("hush-hush", shown)
 
+    def test_a_destination_can_answer_for_a_provider_that_died(self):
+        role = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "lambda:*", "Resource": "*"}}
+        last_resort = self.function(
+            'answer(event["requestPayload"], "FAILED", "dead", Reason=event["responsePayload"]["errorType"])')
+        provider = self.function(
+            'if event["RequestType"] != "Delete": os._exit(1)\nanswer(event)', role)
+        self.functions.put_function_event_invoke_config(
+            FunctionName=provider, MaximumRetryAttempts=0,
+            DestinationConfig={"OnFailure": {"Destination": last_resort}})
+        stack = self.create({"Resources": {"Thing": {"Type": "Custom::Thing", "Properties": {
+            "ServiceToken": provider, "ServiceTimeout": 10}}}})
+        self.assertEqual(stack["StackStatus"], "ROLLBACK_COMPLETE")
+        self.assertIn("Message returned: Runtime.ExitError", self.reason(stack["StackId"], "Thing", "CREATE_FAILED"))
+        self.assertEqual(self.requests(provider)[-1]["PhysicalResourceId"], "dead")
+
     def test_a_failed_delete_keeps_what_it_depends_on(self):
         topic = {"Topic": {"Type": "AWS::SNS::Topic"}}
         stack = self.create(self.template(more=topic, Needs={"Ref": "Topic"}, Silent="Delete", ServiceTimeout=1))

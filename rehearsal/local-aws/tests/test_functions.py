@@ -48,7 +48,8 @@ class Functions(LocalAwsTest):
         self.assertFalse({"BIND_HOST", "GATEWAY_PORT", "AUTH", "TMPDIR", "PYTHONPATH"} & set(variables))
         self.assertAlmostEqual(int(context["Lambda-Runtime-Deadline-Ms"]) / 1000, now + 7, delta=1)
         self.assertEqual(context["Lambda-Runtime-Invoked-Function-Arn"], arn)
-        self.assertRegex(context["Lambda-Runtime-Trace-Id"], r"^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0")
+        trace = r"^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0"
+        self.assertRegex(context["Lambda-Runtime-Trace-Id"], trace)
 
     def test_output_is_in_the_log_stream_the_function_is_told(self):
         arn = self.function('print("to stdout", flush=True); print("to stderr", file=sys.stderr, flush=True)\n'
@@ -136,7 +137,8 @@ class Functions(LocalAwsTest):
         queue = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
         topic = sns.create_topic(Name="failed")["TopicArn"]
         policy = {"Version": "2012-10-17", "Statement": {
-            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": queue}}
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage", "Resource": queue}}
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
         arn = self.function(FAILS, INVOKE_ANY)
@@ -173,8 +175,11 @@ class Functions(LocalAwsTest):
         arn = self.function('return context["Lambda-Runtime-Trace-Id"]')
         headers = {}
         client = self.server.client("lambda")
-        client.meta.events.register(
-            "before-sign.lambda.Invoke", lambda request, **_: request.headers.add_header("X-Amzn-Trace-Id", headers["trace"]))
+
+        def add_trace(request, **_):
+            request.headers.add_header("X-Amzn-Trace-Id", headers["trace"])
+
+        client.meta.events.register("before-sign.lambda.Invoke", add_trace)
         headers["trace"] = "Root=1-0-0"
         depths = []
         for _ in range(16):

@@ -12,7 +12,7 @@ from unittest import mock
 os.environ.setdefault("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from local_aws import extension, guard  # noqa: E402
+from local_aws import extension, guard
 
 
 def private_uses(source: str) -> set[str]:
@@ -56,9 +56,10 @@ class Guard(unittest.TestCase):
         self.assertEqual(len(found), 4)
 
     def test_another_version_is_refused(self):
-        with mock.patch("importlib.metadata.version", return_value="1.5.34"):
-            with self.assertRaisesRegex(guard.Unpatchable, "version 1.5.34 is installed, 1.5.33 is needed"):
-                guard.check({})
+        expected = "version 1.5.34 is installed, 1.5.33 is needed"
+        with mock.patch("importlib.metadata.version", return_value="1.5.34"), \
+                self.assertRaisesRegex(guard.Unpatchable, expected):
+            guard.check({})
 
 
 if __name__ == "__main__":

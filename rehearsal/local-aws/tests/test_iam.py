@@ -54,7 +54,8 @@ class Iam(LocalAwsTest):
         acm = self.server.client("acm", self.with_policy(
             {"Action": ["acm:DescribeCertificate", "acm:DeleteCertificate"], "Resource": mine},
             {"Action": "acm:RequestCertificate", "Condition": {
-                "ForAllValues:StringLike": {"acm:DomainNames": ["*.allowed.test"]}, "StringEquals": {"acm:ValidationMethod": "DNS"}}},
+                "ForAllValues:StringLike": {"acm:DomainNames": ["*.allowed.test"]},
+                "StringEquals": {"acm:ValidationMethod": "DNS"}}},
         ))
         acm.describe_certificate(CertificateArn=mine)
         self.refused(DENIED, acm.describe_certificate, CertificateArn=other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import unittest
 import uuid
 
@@ -58,7 +57,8 @@ class Route53(LocalAwsTest):
         self.not_changed(zone, ("CREATE", self.record("a.atomic.test")), ("DELETE", self.record("b.atomic.test")))
         self.assertEqual(self.records(zone), [])
         self.change(zone, ("CREATE", self.record("a.atomic.test")))
-        self.change(zone, ("DELETE", self.record("a.atomic.test")), ("CREATE", self.record("a.atomic.test", "A", "192.0.2.9")))
+        other = self.record("a.atomic.test", "A", "192.0.2.9")
+        self.change(zone, ("DELETE", self.record("a.atomic.test")), ("CREATE", other))
         self.assertEqual(self.records(zone)[0]["ResourceRecords"], [{"Value": "192.0.2.9"}])
 
     def test_a_name_outside_the_zone_is_refused(self):

@@ -59,6 +59,33 @@ Outputs:
                      Parameters=parameters)
 
 
+    def test_a_template_url_may_name_the_bucket_in_the_host(self):
+        url = self.template_url({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}})
+        url = url.replace("s3.amazonaws.com/templates", "templates.s3.eu-central-1.amazonaws.com")
+        stack_id = self.stacks.create_stack(StackName="by-host", TemplateURL=url)["StackId"]
+        self.assertEqual(self.settle(stack_id)["StackStatus"], "CREATE_COMPLETE")
+
+    def test_rules_and_keys_are_resources_of_their_own(self):
+        rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIp": "10.0.0.0/8", "GroupId": {"Ref": "Group"}}
+        stack = self.create({"Resources": {
+            "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+            "Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": {
+                "GroupDescription": "it", "VpcId": {"Ref": "Vpc"}}},
+            "In": {"Type": "AWS::EC2::SecurityGroupIngress", "Properties": rule},
+            "Out": {"Type": "AWS::EC2::SecurityGroupEgress", "Properties": rule},
+            "User": {"Type": "AWS::IAM::User"},
+            "Key": {"Type": "AWS::IAM::AccessKey", "Properties": {"UserName": {"Ref": "User"}}}},
+            "Outputs": {"Group": {"Value": {"Ref": "Group"}}, "Key": {"Value": {"Ref": "Key"}},
+                        "Secret": {"Value": {"Fn::GetAtt": ["Key", "SecretAccessKey"]}}}})
+        found = self.outputs(stack)
+        group = self.server.client("ec2").describe_security_groups(GroupIds=[found["Group"]])["SecurityGroups"][0]
+        self.assertIn(443, [one.get("FromPort") for one in group["IpPermissions"]])
+        self.assertIn(443, [one.get("FromPort") for one in group["IpPermissionsEgress"]])
+        sts = self.server.client("sts", {"AccessKeyId": found["Key"], "SecretAccessKey": found["Secret"]})
+        self.assertIn(":user/", sts.get_caller_identity()["Arn"])
+        self.assertEqual(self.delete(stack)["StackStatus"], "DELETE_COMPLETE")
+
+
 class Nested(LocalAwsTest):
     @classmethod
     def setUpClass(cls):

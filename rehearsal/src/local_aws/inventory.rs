@@ -23,10 +23,7 @@ impl LocalAws {
             if !marker.is_empty() {
                 form.push_str(&format!("&Marker={marker}"));
             }
-            let request = self
-                .request("iam")
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(form);
+            let request = self.request("iam").header("content-type", "application/x-www-form-urlencoded").body(form);
             let answer = send("ListRoles", request).await?;
             roles.extend(elements(&answer, "RoleName").map(str::to_owned));
             match elements(&answer, "Marker").next() {
@@ -45,11 +42,7 @@ impl LocalAws {
         let mut groups = BTreeSet::new();
         let mut token = Value::Null;
         loop {
-            let body = if token.is_null() {
-                json!({})
-            } else {
-                json!({"nextToken": token})
-            };
+            let body = if token.is_null() { json!({}) } else { json!({"nextToken": token}) };
             let request = self
                 .request("logs")
                 .header("content-type", "application/x-amz-json-1.1")
@@ -84,19 +77,9 @@ impl LocalAws {
     }
 }
 
-async fn send(
-    operation: &'static str,
-    request: reqwest::RequestBuilder,
-) -> Result<String, LocalAwsError> {
+async fn send(operation: &'static str, request: reqwest::RequestBuilder) -> Result<String, LocalAwsError> {
     let failed = |source| LocalAwsError::Request { operation, source };
-    request
-        .send()
-        .await
-        .and_then(reqwest::Response::error_for_status)
-        .map_err(failed)?
-        .text()
-        .await
-        .map_err(failed)
+    request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?.text().await.map_err(failed)
 }
 
 /// The texts of the elements called `name`, which hold neither elements nor escaped characters.

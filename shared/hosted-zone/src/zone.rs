@@ -72,7 +72,9 @@ impl HostedZones {
             client,
             id: reference.id.clone(),
             name: zone.map(|zone| normalised(zone.name())).unwrap_or_default(),
-            is_private: zone.and_then(|zone| zone.config()).is_some_and(aws_sdk_route53::types::HostedZoneConfig::private_zone),
+            is_private: zone
+                .and_then(|zone| zone.config())
+                .is_some_and(aws_sdk_route53::types::HostedZoneConfig::private_zone),
             name_servers: answer.delegation_set().map(|set| set.name_servers().to_vec()).unwrap_or_default(),
         })
     }
@@ -241,7 +243,8 @@ impl HostedZone {
     }
 
     fn conflict(&self, record: &Record, found: &ResourceRecordSet) -> Error {
-        let existing: Vec<_> = found.resource_records().iter().map(aws_sdk_route53::types::ResourceRecord::value).collect();
+        let existing: Vec<_> =
+            found.resource_records().iter().map(aws_sdk_route53::types::ResourceRecord::value).collect();
         Error::Conflict {
             zone: self.id.clone(),
             name: normalised(&record.name),
@@ -251,3 +254,6 @@ impl HostedZone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,7 +51,7 @@ class VendorData(dict):
         """What may be shown of it."""
         if not self.no_echo:
             return self
-        return VendorData({key: "****" for key in self}, self.object_id, True)
+        return VendorData(dict.fromkeys(self, "****"), self.object_id, True)
 
 
 class _InvalidResponse(Exception):

@@ -1,4 +1,4 @@
-"""Stack operations: create, update, roll back, clean up and delete, nested stacks included.
+"""Stack operations: create, update, roll back and clean up, nested stacks included.
 
 A nested stack's operation belongs to its parent's: it is cleaned up when the root's update has succeeded and rolled
 back when the root's has not.
@@ -11,16 +11,15 @@ import copy
 import logging
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
 
-from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import AccountRegionScopedDict, now_iso
 from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from ..patching import replace
-from . import nested
+from . import deletion, nested
 from .custom_resources import CustomResourceFailed, VendorData, is_custom
+from .deletion import call, delete_resource
 from .nested import STACK
 
 NEEDS = {
@@ -34,7 +33,6 @@ NEEDS = {
     "ministack.services.cloudformation.stacks:_deploy_stack_async":
         "stack_name, stack_id, template, param_values, disable_rollback, tags, is_update, previous_stack, "
         "retain_except_on_create, imports",
-    "ministack.services.cloudformation.stacks:_delete_stack_async": "stack_name, stack_id, retain_resources, force",
     "ministack.services.cloudformation.stacks:_add_event":
         "stack_id, stack_name, logical_id, resource_type, status, reason, physical_id, detailed_status",
     "ministack.services.cloudformation.stacks:_fail_property_validation":
@@ -50,20 +48,17 @@ NEEDS = {
     "ministack.services.cloudformation.stacks:_resource_policy":
         "res_def, attribute, resources, params, conditions, mappings, stack_name, stack_id",
     "ministack.services.cloudformation.stacks:_rollback_failure_reason": "failed_records",
-    "ministack.services.cloudformation.stacks:_runs_on_worker_thread": "resource_type",
-    "ministack.services.cloudformation.stacks:_with_dependencies": "logical_ids, res_defs, remaining",
     "ministack.services.cloudformation.engine:_resolve_dynamic_references":
         "value, previous, reuse_ssm, reuse_secrets",
     "ministack.services.cloudformation.engine:_topological_sort": "resources, conditions",
     "ministack.services.cloudformation.provisioners:_custom_named_replacement_error":
         "resource_type, old_props, new_props, physical_id",
-    "ministack.services.cloudformation.provisioners:_delete_resource":
-        "resource_type, physical_id, props, stack_name, logical_id",
     "ministack.services.cloudformation.provisioners:_snapshot_resource": "resource_type, physical_id, props",
     "ministack.services.cloudformation.provisioners:_with_stack_tags":
         "resource_type, props, stack_tags, stack_name, stack_id, logical_id",
     "ministack.services.cloudformation.provisioners:_RETAINING_POLICIES": tuple,
     **nested.NEEDS,
+    **deletion.NEEDS,
 }
 
 # They import the functions below by name, so they have to be loaded before these are replaced.
@@ -319,7 +314,7 @@ class Operation:
         if resource_type == STACK:
             child = nested.new(self.stack, logical_id, properties)
             return await self._run_child(logical_id, properties, child, None), ""
-        (physical_id, attributes), seed = await _call(
+        (physical_id, attributes), seed = await call(
             resource_type, stacks._provision_keeping_seed, resource_type, logical_id, properties, self.name
         )
         self._event(logical_id, resource_type, "CREATE_IN_PROGRESS", "Resource creation Initiated", physical_id)
@@ -353,7 +348,7 @@ class Operation:
             (provisioners._NAME_SEED, provisioners._NAME_SEED.set(before.get("_name_seed", ""))),
         )
         try:
-            (physical_id, attributes), seed = await _call(
+            (physical_id, attributes), seed = await call(
                 resource_type, stacks._update_keeping_seed, resource_type, old_id, old_properties, properties,
                 self.name, logical_id, old_attributes,
             )
@@ -455,7 +450,7 @@ class Operation:
                         raise RuntimeError(f"Embedded stack {step.child.id} was not successfully rolled back")
                 physical_id, attributes = step.physical_id, record.get("Attributes", {})
             else:
-                (physical_id, attributes), _seed = await _call(
+                (physical_id, attributes), _seed = await call(
                     step.type, stacks._update_keeping_seed, step.type, step.physical_id, step.properties,
                     step.before_properties, self.name, step.logical_id, step.attributes,
                 )
@@ -503,7 +498,7 @@ class Operation:
             return
         self._event(item.logical_id, item.type, "DELETE_IN_PROGRESS", physical_id=item.physical_id)
         try:
-            await _delete_resource(item.type, item.physical_id, item.properties, self.name, item.logical_id)
+            await delete_resource(item.type, item.physical_id, item.properties, self.name, item.logical_id)
         except Exception as error:
             self._event(item.logical_id, item.type, "DELETE_FAILED", str(error), item.physical_id)
             if not tolerate:
@@ -543,7 +538,7 @@ class Operation:
             for delete, arguments, keywords in step.handler_deletes:
                 delete(*arguments, **keywords)
             if new_identity:
-                await _delete_resource(old_type, old_id, step.before_properties, self.name, step.logical_id)
+                await delete_resource(old_type, old_id, step.before_properties, self.name, step.logical_id)
         except Exception as error:
             self._event(step.logical_id, old_type, "DELETE_FAILED", str(error), old_id)
             return
@@ -575,7 +570,7 @@ class Operation:
             try:
                 if policy == "Snapshot":
                     provisioners._snapshot_resource(resource_type, physical_id, record["Properties"])
-                await _delete_resource(resource_type, physical_id, record["Properties"], self.name, logical_id)
+                await delete_resource(resource_type, physical_id, record["Properties"], self.name, logical_id)
             except Exception as error:
                 self._event(logical_id, resource_type, "DELETE_FAILED", str(error), physical_id)
                 if logical_id in self.records:
@@ -670,93 +665,8 @@ class Operation:
 _REPLACING = "Requested update requires the creation of a new physical resource; hence creating one."
 
 
-async def _call(resource_type: str, function: Any, *arguments: Any) -> Any:
-    """Run a handler, off the event loop when it waits for something that comes in through the loop."""
-    if stacks._runs_on_worker_thread(resource_type):
-        return await run_reentrant(function, *arguments)
-    return function(*arguments)
-
-
-async def _delete_resource(resource_type: str, physical_id: str, properties: dict, stack_name: str, logical_id: str):
-    if resource_type == STACK:
-        child = nested.find(physical_id)
-        if child is None or child["StackStatus"] == "DELETE_COMPLETE":
-            return
-        await delete(child["StackName"], child["StackId"])
-        if child["StackStatus"] != "DELETE_COMPLETE":
-            raise RuntimeError(
-                f"Embedded stack {child['StackId']} was not successfully deleted: {child['StackStatusReason']}"
-            )
-    else:
-        await _call(
-            resource_type, provisioners._delete_resource, resource_type, physical_id, properties, stack_name, logical_id
-        )
-
-
 def _stack_name(stack_id: str) -> str:
     return stack_id.split("/")[1]
-
-
-async def delete(stack_name: str, stack_id: str, retain_resources=(), force: bool = False) -> None:
-    """Delete a stack, dependents first; what a resource that would not go depends on is kept for the next try."""
-    stack = cloudformation._stacks.get(stack_name)
-    if stack is None:
-        return
-
-    def event(logical_id: str, resource_type: str, status: str, reason: str = "", physical_id: str = "") -> None:
-        stacks._add_event(stack_id, stack_name, logical_id, resource_type, status, reason, physical_id)
-
-    def settle(status: str, reason: str = "") -> None:
-        stack["StackStatus"], stack["StackStatusReason"] = status, reason
-        event(stack_name, STACK, status, reason, stack_id)
-
-    settle("DELETE_IN_PROGRESS")
-    template = stack.get("_template") or {}
-    definitions = template.get("Resources", {})
-    conditions = stack.get("_conditions", {})
-    records: dict = stack.get("_resources", {})
-    order = [one for one in engine._topological_sort(definitions, conditions) if one in records]
-    order += [logical_id for logical_id in records if logical_id not in order]
-    failed: list[str] = []
-    kept: set[str] = set()
-    for logical_id in reversed(order):
-        if logical_id in kept:
-            continue
-        record = records[logical_id]
-        resource_type, physical_id = record["ResourceType"], record["PhysicalResourceId"]
-        policy = stacks._resource_policy(
-            definitions.get(logical_id), "DeletionPolicy", records, stack.get("_resolved_params", {}), conditions,
-            template.get("Mappings", {}), stack_name, stack_id,
-        )
-        if policy in provisioners._RETAINING_POLICIES or logical_id in retain_resources:
-            event(logical_id, resource_type, "DELETE_SKIPPED", physical_id=physical_id)
-            del records[logical_id]
-            continue
-        event(logical_id, resource_type, "DELETE_IN_PROGRESS", physical_id=physical_id)
-        await asyncio.sleep(0)
-        try:
-            if policy == "Snapshot":
-                provisioners._snapshot_resource(resource_type, physical_id, record["Properties"])
-            await _delete_resource(resource_type, physical_id, record["Properties"], stack_name, logical_id)
-        except Exception as error:
-            kept |= stacks._with_dependencies([logical_id], definitions, set(records))
-            if force:
-                event(logical_id, resource_type, "DELETE_SKIPPED", str(error), physical_id)
-                continue
-            event(logical_id, resource_type, "DELETE_FAILED", str(error), physical_id)
-            record.update(ResourceStatus="DELETE_FAILED", ResourceStatusReason=str(error), Timestamp=now_iso())
-            failed.append(logical_id)
-            continue
-        event(logical_id, resource_type, "DELETE_COMPLETE", physical_id=physical_id)
-        del records[logical_id]
-    if failed:
-        settle("DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(sorted(failed))}]. ")
-        return
-    for output in stack.get("Outputs", []):
-        if output.get("ExportName"):
-            cloudformation._exports.pop(output["ExportName"], None)
-    records.clear()
-    settle("DELETE_COMPLETE")
 
 
 def install() -> None:
@@ -780,4 +690,4 @@ def install() -> None:
         await operation.run()
 
     replace(stacks, "_deploy_stack_async", deploy)
-    replace(stacks, "_delete_stack_async", delete)
+    replace(stacks, "_delete_stack_async", deletion.delete_stack)

@@ -5,12 +5,19 @@ from __future__ import annotations
 import random
 import string
 
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict, new_uuid
+from ministack.services import ec2, iam
 from ministack.services.cloudformation import provisioners
 
 from .. import route53
 
 NEEDS = {
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": dict,
+    "ministack.services.cloudformation.provisioners:_ec2_sg_permissions": "rules",
+    "ministack.services.ec2:_ensure_defaults_initialized": "",
+    "ministack.services.ec2:_security_groups": AccountRegionScopedDict,
+    "ministack.services.iam:_access_keys": AccountScopedDict,
+    "ministack.services.iam:_create_access_key": "p",
     "ministack.services.cloudformation.provisioners:_r53_record_set_build_rs": "props",
     "ministack.services.cloudformation.provisioners:_r53_resolve_hosted_zone_id": "props",
 }
@@ -95,7 +102,69 @@ class _RecordSet:
             _submit(zone_id, [("DELETE", record)])
 
 
+class _SecurityGroupRule:
+    def __init__(self, direction: str):
+        self._direction = direction
+
+    def create(self, _logical_id, properties, _stack_name):
+        ec2._ensure_defaults_initialized()
+        group = ec2._security_groups.get(properties.get("GroupId"))
+        if group is None:
+            raise ValueError(f"The security group '{properties.get('GroupId')}' does not exist")
+        rule = provisioners._ec2_sg_permissions([properties])[0]
+        if rule in group.setdefault(self._direction, []):
+            raise ValueError("the specified rule already exists (Error Code: InvalidPermission.Duplicate)")
+        group[self._direction].append(rule)
+        physical_id = "sgr-" + new_uuid().replace("-", "")[:17]
+        return physical_id, {"Id": physical_id}
+
+    def update(self, physical_id, old_properties, new_properties, stack_name):
+        if {**old_properties, "Description": ""} != {**new_properties, "Description": ""}:
+            return self.create(physical_id, new_properties, stack_name)
+        self.delete(physical_id, old_properties)
+        self.create(physical_id, new_properties, stack_name)
+        return physical_id, {"Id": physical_id}
+
+    def delete(self, _physical_id, properties):
+        group = ec2._security_groups.get(properties.get("GroupId")) or {}
+        rule = provisioners._ec2_sg_permissions([properties])[0]
+        if rule in group.get(self._direction, []):
+            group[self._direction].remove(rule)
+
+
+class _AccessKey:
+    @staticmethod
+    def create(_logical_id, properties, _stack_name):
+        before = set(iam._access_keys.keys())
+        status, _headers, body = iam._create_access_key({"UserName": [properties["UserName"]]})
+        if status >= 300:
+            raise ValueError(body.decode())
+        key_id = (set(iam._access_keys.keys()) - before).pop()
+        iam._access_keys[key_id]["Status"] = properties.get("Status", "Active")
+        return key_id, {"SecretAccessKey": iam._access_keys[key_id]["SecretAccessKey"]}
+
+    @staticmethod
+    def update(physical_id, old_properties, new_properties, stack_name):
+        replaced = ("UserName", "Serial")
+        if any(old_properties.get(name) != new_properties.get(name) for name in replaced):
+            return _AccessKey.create("", new_properties, stack_name)
+        iam._access_keys[physical_id]["Status"] = new_properties.get("Status", "Active")
+        return physical_id, {}
+
+    @staticmethod
+    def delete(physical_id, _properties):
+        iam._access_keys.pop(physical_id, None)
+
+
 def install() -> None:
+    for name, direction in (("Ingress", "IpPermissions"), ("Egress", "IpPermissionsEgress")):
+        rule = _SecurityGroupRule(direction)
+        provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroup" + name] = {
+            "create": rule.create, "update": rule.update, "delete": rule.delete,
+        }
+    provisioners._RESOURCE_HANDLERS["AWS::IAM::AccessKey"] = {
+        "create": _AccessKey.create, "update": _AccessKey.update, "delete": _AccessKey.delete,
+    }
     provisioners._RESOURCE_HANDLERS["AWS::Route53::RecordSetGroup"] = {
         "create": _RecordSetGroup.create, "update": _RecordSetGroup.update, "delete": _RecordSetGroup.delete,
         "update_with_logical_id": True,

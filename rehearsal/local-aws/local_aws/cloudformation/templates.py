@@ -1,11 +1,12 @@
-"""Templates: functions inside conditions, unquoted booleans, unknown attributes of custom resources."""
+"""Templates: where they are read from, functions in conditions, booleans, attributes of custom resources."""
 
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
-from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
+from ministack.services.cloudformation import changesets, engine, handlers, helpers, provisioners, stacks
 
 from ..patching import replace
 from .custom_resources import VendorData
@@ -16,6 +17,8 @@ NEEDS = {
     "ministack.services.cloudformation.engine:_unknown_attribute_message": "res, logical_id, attr",
     "ministack.services.cloudformation.engine:_resolve_refs":
         "value, resources, params, conditions, mappings, stack_name, stack_id",
+    "ministack.services.cloudformation.helpers:_p": "params, key, default",
+    "ministack.services.cloudformation.helpers:_resolve_document": "params, body_key, url_key, label",
 }
 
 # All of them import the functions below by name, so they have to be loaded before these are replaced.
@@ -23,6 +26,9 @@ _IMPORTERS = (changesets, handlers, provisioners, stacks)
 
 # What MiniStack's own evaluation of conditions leaves as it stands.
 _VALUE_FUNCTIONS = ("Fn::Split", "Fn::Join", "Fn::Sub", "Fn::Select", "Fn::FindInMap")
+
+# https://bucket.s3.region.amazonaws.com/key
+_BUCKET_HOST = re.compile(r"^https://([a-z0-9.-]+)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?/(.+)$")
 
 _PSEUDO_PARAMETERS = ("AWS::Region", "AWS::AccountId", "AWS::Partition", "AWS::URLSuffix")
 
@@ -64,6 +70,14 @@ def install() -> None:
     evaluate = engine._evaluate_conditions
     parse = engine._parse_template
     unknown_attribute = engine._unknown_attribute_message
+    resolve_document = helpers._resolve_document
+
+    def document(params, body_key, url_key, label):
+        """MiniStack reads bucket and key from the path alone."""
+        found = _BUCKET_HOST.match(helpers._p(params, url_key))
+        if found:
+            params = {**params, url_key: [f"https://s3.amazonaws.com/{found.group(1)}/{found.group(2)}"]}
+        return resolve_document(params, body_key, url_key, label)
 
     def evaluate_conditions(template, params):
         return evaluate(_plain_conditions(template, params) if template.get("Conditions") else template, params)
@@ -86,4 +100,5 @@ def install() -> None:
 
     replace(engine, "_evaluate_conditions", evaluate_conditions)
     replace(engine, "_parse_template", parse_template)
+    replace(helpers, "_resolve_document", document)
     replace(engine, "_unknown_attribute_message", unknown_attribute_message)

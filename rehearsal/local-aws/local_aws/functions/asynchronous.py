@@ -238,9 +238,10 @@ def install() -> None:
     def put_event_invoke_config(func_name, qualifier, data):
         config = (lambda_svc._functions.get(func_name) or {}).get("config")
         for target in (data.get("DestinationConfig") or {}).values():
-            if config and (target or {}).get("Destination"):
-                if refused := contextvars.Context().run(_refusal_in_scope, config, target["Destination"]):
-                    return lambda_svc._invalid_parameter_value(refused)
+            arn = (target or {}).get("Destination")
+            refused = contextvars.Context().run(_refusal_in_scope, config, arn) if config and arn else None
+            if refused:
+                return lambda_svc._invalid_parameter_value(refused)
         return put(func_name, qualifier, data)
 
     replace(lambda_svc, "invoke_async_with_retry", invoke)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
 import secrets
@@ -113,7 +114,8 @@ class Environment(lambda_runtime.ProvidedWorker):
         else:
             line = f"RequestId: {request_id} Error: {reason}"
         payload = {"errorType": kind, "errorMessage": f"RequestId: {request_id} Error: {reason}"}
-        return {"status": "error", "error": reason, "error_payload": payload, "log": "\n".join(filter(None, [log, line]))}
+        log = f"{log}\n{line}" if log else line
+        return {"status": "error", "error": reason, "error_payload": payload, "log": log}
 
 
 def _variables(config: dict, made: dict) -> dict:
@@ -132,6 +134,8 @@ def _variables(config: dict, made: dict) -> dict:
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "TZ": ":UTC",
         **{name: value for name, value in own.items() if name in ("LANG", "TZ")},
+        # What whoever started the emulator wants every function to see, such as another DNS resolver.
+        **json.loads(os.environ.get("FUNCTION_VARIABLES", "{}")),
     })
     return variables
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 import time
 
 from ministack.core.responses import AccountRegionScopedDict
@@ -16,6 +17,9 @@ NEEDS = {
     "ministack.services.lambda_svc:_emit_lambda_logs":
         "func, request_id, log_text, error, duration_ms, *, log_source",
 }
+
+# Every line of every function, also after its log group was deleted; `bbb rehearse` reads it in the emulator's log.
+output = logging.getLogger("local_aws.functions.output")
 
 # The log stream of the execution environment that served the invocation in this context.
 current_stream: contextvars.ContextVar[str] = contextvars.ContextVar("local_aws_log_stream", default="")
@@ -49,6 +53,11 @@ def _emit(config: dict, name: str, request_id: str, text: str, duration_ms: int)
         f"REPORT RequestId: {request_id}\tDuration: {duration_ms} ms\tBilled Duration: {duration_ms} ms\t"
         f"Memory Size: {memory} MB",
     ]
+    for line in text.splitlines():
+        output.info("%s %s", group_name(config), line)
+    if group_name(config) not in cloudwatch_logs._log_groups:
+        # Deleted meanwhile. Without logs:CreateLogGroup, which our roles do not have, AWS does not make it again.
+        return
     now = int(time.time() * 1000)
     cloudwatch_logs._append_log_events(
         _stream(config, name), [{"timestamp": now, "message": line, "ingestionTime": now} for line in lines]
