@@ -7,6 +7,7 @@ mod certificate;
 mod creation;
 mod deletion;
 mod failed_creation;
+mod image;
 mod leftovers;
 mod progress;
 mod secrecy;
@@ -69,6 +70,7 @@ pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Re
 
     creation::run(&mut world).await;
     certificate::run(&mut world).await;
+    image::run(&mut world).await;
     failed_creation::run(&mut world).await;
     deletion::run(&mut world).await;
     leftovers::run(&mut world).await;

@@ -49,6 +49,7 @@ impl Inventory {
         add("function", functions(world).await?);
         add("role", world.aws.roles().await?.into_iter().collect());
         add("log group", world.aws.log_groups().await?.into_iter().collect());
+        add("parameter", world.aws.parameters().await?.into_iter().collect());
         add("stack", stacks(world).await?);
         Ok(Self { things })
     }

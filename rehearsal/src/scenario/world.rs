@@ -157,8 +157,7 @@ impl<'a> World<'a> {
 
     /// Packages the root template into the bucket.
     pub(super) async fn package(&mut self) -> Result<&Packaged, Broken> {
-        let bucket = Bucket { client: self.s3.clone(), name: BUCKET.to_owned(), region: REGION.to_owned() };
-        let packaged = package::package(&self.template, &bucket).await?;
+        let packaged = package::package(&self.template, &self.bucket()).await?;
         Ok(self.packaged.insert(packaged))
     }
 
@@ -178,11 +177,31 @@ impl<'a> World<'a> {
         .collect()
     }
 
-    /// Creates or updates a stack from the packaged template through a change set, and follows it to its end.
+    /// Packages one of the nested templates to be deployed on its own.
+    pub(super) async fn package_alone(&self, name: &str) -> Result<Packaged, Broken> {
+        let template = self.template.with_file_name("templates").join(name);
+        Ok(package::package(&template, &self.bucket()).await?)
+    }
+
+    fn bucket(&self) -> Bucket {
+        Bucket { client: self.s3.clone(), name: BUCKET.to_owned(), region: REGION.to_owned() }
+    }
+
+    /// Creates or updates a stack from the packaged root template through a change set, and follows it to its end.
     pub(super) async fn deploy(&mut self, stack: &str, parameters: &Parameters) -> Result<Deployed, Broken> {
-        let Some(packaged) = &self.packaged else {
-            return Err(Broken("the template was not packaged".to_owned()));
-        };
+        match self.packaged.clone() {
+            Some(packaged) => self.deploy_packaged(stack, &packaged, parameters).await,
+            None => Err(Broken("the template was not packaged".to_owned())),
+        }
+    }
+
+    /// As [`World::deploy`] from any packaged template.
+    pub(super) async fn deploy_packaged(
+        &mut self,
+        stack: &str,
+        packaged: &Packaged,
+        parameters: &Parameters,
+    ) -> Result<Deployed, Broken> {
         let target = Target {
             stack,
             template: &packaged.template,
