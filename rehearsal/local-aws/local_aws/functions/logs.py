@@ -6,7 +6,15 @@ import contextvars
 import logging
 import time
 
-from ministack.core.responses import AccountRegionScopedDict
+from ministack import app
+from ministack.core import iam_evaluator, lambda_runtime
+from ministack.core.responses import (
+    AccountRegionScopedDict,
+    get_account_id,
+    get_region,
+    set_request_account_id,
+    set_request_region,
+)
 from ministack.services import cloudwatch_logs, lambda_svc
 
 NEEDS = {
@@ -44,6 +52,23 @@ def _stream(config: dict, name: str) -> dict:
     })
 
 
+def _may_create_group(config: dict) -> bool:
+    """Whether the function's role may make its log group."""
+    if not app.AUTH:
+        return True
+    account, region = get_account_id(), get_region()
+    arn = cloudwatch_logs._make_group_arn(group_name(config))
+
+    def allowed() -> bool:
+        set_request_account_id(account)
+        set_request_region(region)
+        key = lambda_runtime.execution_credentials(config)["AWS_ACCESS_KEY_ID"]
+        return iam_evaluator.enforce(key, "logs:CreateLogGroup", "logs", region, resource_arn=arn) is None
+
+    # Without what is known of the request that invoked the function.
+    return contextvars.Context().run(allowed)
+
+
 def _emit(config: dict, name: str, request_id: str, text: str, duration_ms: int) -> None:
     version, memory = config.get("Version", "$LATEST"), config.get("MemorySize", 128)
     lines = [
@@ -55,8 +80,8 @@ def _emit(config: dict, name: str, request_id: str, text: str, duration_ms: int)
     ]
     for line in text.splitlines():
         output.info("%s %s", group_name(config), line)
-    if group_name(config) not in cloudwatch_logs._log_groups:
-        # Deleted meanwhile. Without logs:CreateLogGroup, which our roles do not have, AWS does not make it again.
+    if group_name(config) not in cloudwatch_logs._log_groups and not _may_create_group(config):
+        # Deleted meanwhile, for example. Only a role with logs:CreateLogGroup makes it again.
         return
     now = int(time.time() * 1000)
     cloudwatch_logs._append_log_events(
