@@ -483,13 +483,14 @@ impl Resource for Certificate {
                 };
                 let current_exists = standing.is_some();
                 if current_exists && is_current {
-                    request.created(current);
+                    // Recorded only then: a later look at a recorded certificate changes nothing in place.
                     self.change_in_place(request, current, &properties, old.as_ref()).await?;
+                    request.created(current);
                     current.to_owned()
                 } else if let Some(earlier) = own.iter().find(|own| own.digest == digest && own.arn != current) {
                     // Either this request was begun before, or an update is being rolled back to what it came from.
-                    request.created(&earlier.arn);
                     self.change_in_place(request, &earlier.arn, &properties, old.as_ref()).await?;
+                    request.created(&earlier.arn);
                     earlier.arn.clone()
                 } else {
                     if let (true, None, Some(old_digest)) = (current_exists, &tagged, &old_digest) {
