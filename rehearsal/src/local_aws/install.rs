@@ -30,6 +30,12 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// The virtual environment's Python.
+    #[must_use]
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
     /// The log of the local AWS on `port`.
     pub(super) fn log(&self, port: u16) -> PathBuf {
         self.logs.join(format!("{port}.log"))
