@@ -17,7 +17,8 @@ fn features(arguments: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
         .expect("cargo tree");
     let listed = String::from_utf8(output.stdout).expect("text");
     let mut packages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in listed.lines() {
+    // An empty line stands between the members of the workspace.
+    for line in listed.lines().filter(|line| !line.is_empty()) {
         let (package, features) = line.trim_end_matches(" (*)").split_once('|').expect("a package and its features");
         packages.entry(package.to_owned()).or_default().extend(features.split(',').map(str::to_owned));
     }
