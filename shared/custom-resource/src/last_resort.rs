@@ -51,7 +51,6 @@ impl LastResort {
         error!(
             stack = event.identity.stack_id,
             resource = event.identity.logical_resource_id,
-            physical_id = id,
             reason,
             "FAILED"
         );
