@@ -87,12 +87,7 @@ impl DomainIdentity {
         Ok(())
     }
 
-    async fn describe(
-        &self,
-        properties: &Properties,
-        at: &DomainAt,
-        id: String,
-    ) -> Result<Outcome<Attributes>, Error> {
+    async fn describe(&self, properties: &Properties, at: &DomainAt, id: String) -> Result<Outcome<Attributes>, Error> {
         let token = self.classic.verify_domain(&at.region, &at.domain).await?;
         let record = records::verification(&at.domain, &token);
         let attributes = Attributes {

@@ -20,7 +20,7 @@
 //! **Delete.** The records that belong to the identity are removed if they are as written, then the identity.
 
 use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource, with_causes};
-use hosted_zone::{HostedZone, Record, Role, ZoneReference, delegation_problem};
+use hosted_zone::{HostedZone, Record, RecordType, Role, ZoneReference, delegation_problem, normalised};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
 use tracing::{info, warn};
@@ -331,7 +331,9 @@ impl EmailDomain {
             }
             return Err(Error::NoDomainIdentity { domain: plan.domain.clone(), region: plan.region.clone() });
         };
-        // What was asked for before counts only if it was about this identity.
+        // The same domain in another region: the identity that this one takes the place of has records under the same names.
+        let moved = before.filter(|before| before.domain == plan.domain && before.region != plan.region);
+        // What was asked for before counts otherwise only if it was about this identity.
         let before = before.filter(|before| before.domain == plan.domain && before.region == plan.region);
         self.tag(request, plan, before, &arn, &identity, &mut memory).await?;
         if let Some(pending) = self.set_up_dkim(request, plan, &identity, &mut memory).await? {
@@ -339,6 +341,9 @@ impl EmailDomain {
         }
         let mail_from = plan.mail_from(identity.mail_from.as_ref(), memory.adopted);
         self.set_mail_from(request, plan, mail_from.as_deref(), &identity, &mut memory).await?;
+        if let (Some(moved), true) = (moved, memory.records.is_empty()) {
+            self.make_room(request, plan, moved, &mut memory).await?;
+        }
         self.write_records(request, plan, before, (&arn, &identity), mail_from.as_deref(), &mut memory).await?;
         self.notify(request, plan, before, &mut memory).await?;
         if !self.in_effect(request, plan, &mut memory).await? {
@@ -432,8 +437,7 @@ impl EmailDomain {
         }
         let (identities, arn) = (&self.services.identities, arn.to_string());
         let differs = |(key, value): &(&String, &String)| identity.tags.get(*key) != Some(value);
-        let missing: Tags =
-            plan.tags.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect();
+        let missing: Tags = plan.tags.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect();
         identities.tag(&plan.region, &plan.domain, &arn, &missing).await?;
         let dropped = before.into_iter().flat_map(|before| before.tags.keys());
         let dropped =
@@ -505,6 +509,28 @@ impl EmailDomain {
         Ok(())
     }
 
+    /// Takes away what this resource's identity in another region has under the names of this one's records, and what is no longer to be deleted
+    /// with it.
+    async fn make_room(&self, request: &Request, plan: &Plan, moved: &Plan, memory: &mut Memory) -> Result<(), Error> {
+        let identities = &self.services.identities;
+        let Some(old) = identities.get(&moved.region, &moved.domain).await? else { return Ok(()) };
+        if owner(request, &old.tags) != Owner::This {
+            return Ok(());
+        }
+        let mail_from = old.mail_from.as_ref().map(|mail_from| mail_from.domain.as_str());
+        let mut records = moved.records(&[], None, mail_from);
+        if old.tags.contains_key(DMARC_TAG) {
+            if moved.dmarc != plan.dmarc {
+                records.push(moved.dmarc.clone());
+            }
+            memory.dmarc_to_note = true;
+            request.remember(&*memory);
+            let arn = self.services.caller.identity_arn(&moved.region, &moved.domain).await?.to_string();
+            identities.untag(&moved.region, &moved.domain, &arn, vec![DMARC_TAG.to_owned()]).await?;
+        }
+        self.remove_records(moved, &records).await
+    }
+
     /// Writes the records that do not stand.
     async fn write_records(
         &self,
@@ -565,17 +591,19 @@ impl EmailDomain {
             Ok(change) => (plan.dmarc.value.clone(), change),
             Err(hosted_zone::Error::Conflict { existing, .. }) => {
                 warn!(existing, "the domain has another DMARC record, which stays");
+                memory.dmarc_to_note = false;
                 (existing, None)
             }
             // Something of another type stands there, such as a CNAME to where the policy is kept.
             Err(hosted_zone::Error::ChangeRecords { source, .. }) if source.is("InvalidChangeBatch") => {
                 warn!(reason = %source, "the domain's DMARC record is of another type; it stays");
+                memory.dmarc_to_note = false;
                 ("of another type".to_owned(), None)
             }
             Err(error) => return Err(error.into()),
         };
         // An adopted identity stays, and its DMARC record with it.
-        memory.dmarc_to_note = change.is_some() && !memory.adopted;
+        memory.dmarc_to_note = (memory.dmarc_to_note || change.is_some()) && !memory.adopted;
         memory.dmarc = Some(standing.trim_matches('"').to_owned());
         request.remember(&*memory);
         Ok(change)
@@ -667,9 +695,8 @@ impl EmailDomain {
         if records.is_empty() {
             return Ok(());
         }
-        let records: Vec<Record> = records.iter().map(Wanted::to_record).collect();
         let removed = match self.services.zones.open(&plan.zone).await {
-            Ok(zone) => zone.remove(&records).await,
+            Ok(zone) => remove_unneeded(&zone, records).await,
             Err(error) => Err(error),
         };
         match removed {
@@ -693,10 +720,8 @@ impl EmailDomain {
     ) -> Result<(), Error> {
         if let Some(plan) = plan {
             let mut memory: Memory = request.recall().unwrap_or_default();
-            let (tokens, zone) = memory
-                .doomed
-                .get_or_insert_with(|| (found.dkim_tokens.clone(), found.dkim_zone.clone()))
-                .clone();
+            let (tokens, zone) =
+                memory.doomed.get_or_insert_with(|| (found.dkim_tokens.clone(), found.dkim_zone.clone())).clone();
             request.remember(&memory);
             let tokens = if found.has_own_keys { &[][..] } else { &tokens };
             let mail_from = found.mail_from.as_ref().map(|mail_from| mail_from.domain.clone());
@@ -722,6 +747,19 @@ impl EmailDomain {
         let note = |done: &[Step]| request.remember(Memory { notified: done.to_vec(), ..Memory::default() });
         take(steps, (classic, identities), (&at.region, &at.identity), done, note).await
     }
+}
+
+/// Removes records that are as they were written. Where the MX record of a MAIL FROM domain is another by now, an identity of another region uses the
+/// domain, and needs its SPF record.
+async fn remove_unneeded(zone: &HostedZone, records: &[Wanted]) -> Result<(), hosted_zone::Error> {
+    let mut doomed: Vec<Record> = records.iter().map(Wanted::to_record).collect();
+    for mx in records.iter().filter(|record| record.record_type == RecordType::Mx) {
+        let standing = zone.values(&mx.name, RecordType::Mx).await?;
+        if !standing.is_empty() && !standing.iter().any(|value| normalised(value) == normalised(&mx.value)) {
+            doomed.retain(|record| record.name != mx.name);
+        }
+    }
+    zone.remove(&doomed).await
 }
 
 fn refused(plan: &Plan) -> Error {

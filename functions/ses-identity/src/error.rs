@@ -319,7 +319,9 @@ pub enum Error {
     },
 
     /// The domain is not in the zone that was given for it.
-    #[error("Domain {domain} is not in the hosted zone {zone} ({zone_name}): give the zone that holds it as HostedZoneId")]
+    #[error(
+        "Domain {domain} is not in the hosted zone {zone} ({zone_name}): give the zone that holds it as HostedZoneId"
+    )]
     WrongZone {
         /// The domain.
         domain: String,
@@ -436,8 +438,12 @@ pub enum Error {
 }
 
 /// Codes that say: another change of the same thing is under way.
-const BUSY: [&str; 4] =
-    ["ConcurrentModificationException", "ConcurrentModification", "EntityTemporarilyUnmodifiable", "InternalServiceError"];
+const BUSY: [&str; 4] = [
+    "ConcurrentModificationException",
+    "ConcurrentModification",
+    "EntityTemporarilyUnmodifiable",
+    "InternalServiceError",
+];
 
 impl Error {
     /// Whether the same call may succeed later.

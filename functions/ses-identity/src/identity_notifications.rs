@@ -120,11 +120,18 @@ impl IdentityNotifications {
         let arn = self.caller.identity_arn(region, identity).await?;
         // The older provider's form of the same ARN stays: another id would make CloudFormation delete what is in use.
         let kept = current.filter(|id| IdentityArn::parse(id).is_some_and(|id| id.names_the_same_as(&arn)));
-        let id = kept.map_or_else(|| arn.to_string(), str::to_owned);
-        let mark = digest(request, &[&id]);
         let Some((settings, tags)) = self.standing(region, identity).await? else {
             return Err(Error::NoIdentity { identity: identity.to_owned(), region: region.to_owned() });
         };
+        // It is also the id to come back to when an update to another identity is rolled back.
+        let old_form = IdentityArn { partition: String::new(), ..arn.clone() }.to_string();
+        let was_old_form = tags.get(MARK).is_some_and(|mark| *mark == digest(request, &[&old_form]));
+        let id = match kept {
+            Some(id) => id.to_owned(),
+            None if was_old_form => old_form,
+            None => arn.to_string(),
+        };
+        let mark = digest(request, &[&id]);
         let is_ours = request.recorded().is_some() || kept.is_some() || tags.get(MARK) == Some(&mark);
         if !is_ours && !properties.force_override {
             for kind in KINDS {

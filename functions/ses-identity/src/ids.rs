@@ -88,7 +88,9 @@ mod tests {
         let new = IdentityArn::parse("arn:aws:ses:eu-west-1:123456789012:identity/Example.org").unwrap();
         assert!(old.names_the_same_as(&new) && old != new);
         assert_eq!(old.partition, "");
-        for other in ["could-not-create", "arn:aws:sns:eu-west-1:1:x", "arn:aws:ses:eu-west-1:1:configuration-set/x", ""] {
+        for other in
+            ["could-not-create", "arn:aws:sns:eu-west-1:1:x", "arn:aws:ses:eu-west-1:1:configuration-set/x", ""]
+        {
             assert_eq!(IdentityArn::parse(other), None, "{other}");
         }
     }
@@ -110,7 +112,8 @@ mod tests {
             prop_assert_eq!(DomainAt::parse(&at.to_string()), Some(at));
             let arn = IdentityArn { partition: "aws".into(), region, account, identity: domain.clone() };
             prop_assert_eq!(IdentityArn::parse(&arn.to_string()), Some(arn));
-            prop_assert_eq!(parse_policy_id(&policy_id(&domain, &policy)), Some((domain.as_str(), policy.as_str())));
+            let id = policy_id(&domain, &policy);
+            prop_assert_eq!(parse_policy_id(&id), Some((domain.as_str(), policy.as_str())));
         }
     }
 }

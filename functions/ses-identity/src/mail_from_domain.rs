@@ -126,7 +126,11 @@ impl Resource for MailFromDomain {
         let Some(standing) = found.mail_from else { return Ok(Deletion::Deleted) };
         let ours = properties.and_then(|properties| properties.mail_from_domain(&at.domain));
         if ours.is_some_and(|ours| !ours.eq_ignore_ascii_case(&standing.domain)) {
-            warn!(domain = at.domain, mail_from = standing.domain, "the MAIL FROM domain is another by now, so it stays");
+            warn!(
+                domain = at.domain,
+                mail_from = standing.domain,
+                "the MAIL FROM domain is another by now, so it stays"
+            );
             return Ok(Deletion::Deleted);
         }
         self.identities.set_mail_from(&at.region, &at.domain, None, BehaviorOnMxFailure::default()).await?;

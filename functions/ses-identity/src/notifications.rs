@@ -193,7 +193,8 @@ mod tests {
     #[test]
     fn the_samples_settings_take_five_calls() {
         let topic = Some("arn:aws:sns:eu-west-1:1:t".to_owned());
-        let to = Settings { topics: [topic.clone(), topic.clone(), None], headers: [true, true, false], forwarding: false };
+        let to =
+            Settings { topics: [topic.clone(), topic.clone(), None], headers: [true, true, false], forwarding: false };
         assert_eq!(
             plan(&Settings::default(), &to),
             [

@@ -102,7 +102,9 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         assert!(of(json!({})).unwrap_err().contains("needs a list Statement"));
-        assert!(of(json!({"Statement": [{"Effect": "Perhaps"}]})).unwrap_err().contains("Statement[0] needs an Effect"));
+        assert!(
+            of(json!({"Statement": [{"Effect": "Perhaps"}]})).unwrap_err().contains("Statement[0] needs an Effect")
+        );
         let no_action = json!({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "x"}, {"Effect": "Deny", "Principal": "*"}]});
         assert!(of(no_action).unwrap_err().contains("Statement[1] needs Action"));
     }

@@ -63,9 +63,16 @@ mod tests {
     #[test]
     fn a_topic_must_be_one_of_the_region() {
         let check = |arn| topic("BounceTopic", Some(arn), "eu-west-1").map_err(|error| error.to_string());
-        assert_eq!(check("arn:aws:sns:eu-west-1:123456789012:t").unwrap(), Some("arn:aws:sns:eu-west-1:123456789012:t"));
-        assert!(check("arn:aws:sns:us-east-1:123456789012:t").unwrap_err().contains("topic of us-east-1; SES in eu-west-1"));
-        for other in ["t", "arn:aws:sqs:eu-west-1:123456789012:t", "arn:aws:sns:eu-west-1::t", "arn:aws:sns:eu-west-1:1:t:sub"] {
+        assert_eq!(
+            check("arn:aws:sns:eu-west-1:123456789012:t").unwrap(),
+            Some("arn:aws:sns:eu-west-1:123456789012:t")
+        );
+        assert!(
+            check("arn:aws:sns:us-east-1:123456789012:t").unwrap_err().contains("topic of us-east-1; SES in eu-west-1")
+        );
+        for other in
+            ["t", "arn:aws:sqs:eu-west-1:123456789012:t", "arn:aws:sns:eu-west-1::t", "arn:aws:sns:eu-west-1:1:t:sub"]
+        {
             assert_eq!(check(other).unwrap_err(), "BounceTopic: is not the ARN of an SNS topic");
         }
         assert_eq!(topic("BounceTopic", None, "eu-west-1").unwrap(), None);

@@ -122,7 +122,8 @@ mod tests {
                        "ResourceRecords": ["b.dkim.amazonses.com"]}),
             ]
         );
-        let [mx, spf] = mail_from("mail.example.org", "eu-west-1").map(|record| record.to_record_set(&default_defaults()));
+        let [mx, spf] =
+            mail_from("mail.example.org", "eu-west-1").map(|record| record.to_record_set(&default_defaults()));
         assert_eq!(
             mx,
             json!({"TTL": "60", "Name": "mail.example.org.", "Type": "MX", "ResourceRecords": ["10 feedback-smtp.eu-west-1.amazonses.com"]})
@@ -143,7 +144,10 @@ mod tests {
     fn dmarc_with_and_without_reports() {
         assert_eq!(dmarc("example.org", "none", None).value, "\"v=DMARC1; p=none;\"");
         let with = dmarc("example.org", "reject", Some("dmarc@example.org"));
-        assert_eq!((with.name.as_str(), with.value.as_str()), ("_dmarc.example.org.", "\"v=DMARC1; p=reject; rua=mailto:dmarc@example.org;\""));
+        assert_eq!(
+            (with.name.as_str(), with.value.as_str()),
+            ("_dmarc.example.org.", "\"v=DMARC1; p=reject; rua=mailto:dmarc@example.org;\"")
+        );
     }
 
     proptest! {

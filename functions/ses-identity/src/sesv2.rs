@@ -139,20 +139,13 @@ impl Identities {
         }
         let tags = tags.iter().filter_map(|(key, value)| tag(key, value)).collect();
         let call = self.clients.client(region).tag_resource().resource_arn(arn).set_tags(Some(tags));
-        let failed =
-            |source| Error::TagIdentity { identity: identity.to_owned(), region: region.to_owned(), source };
+        let failed = |source| Error::TagIdentity { identity: identity.to_owned(), region: region.to_owned(), source };
         call.send().await.map_err(|error| failed(AwsError::from(error)))?;
         Ok(())
     }
 
     /// Removes tags; that the identity is gone is fine.
-    pub(crate) async fn untag(
-        &self,
-        region: &str,
-        identity: &str,
-        arn: &str,
-        keys: Vec<String>,
-    ) -> Result<(), Error> {
+    pub(crate) async fn untag(&self, region: &str, identity: &str, arn: &str, keys: Vec<String>) -> Result<(), Error> {
         if keys.is_empty() {
             return Ok(());
         }
@@ -160,9 +153,7 @@ impl Identities {
         match call.send().await.map_err(AwsError::from) {
             Ok(_) => Ok(()),
             Err(error) if error.is(GONE) => Ok(()),
-            Err(source) => {
-                Err(Error::TagIdentity { identity: identity.to_owned(), region: region.to_owned(), source })
-            }
+            Err(source) => Err(Error::TagIdentity { identity: identity.to_owned(), region: region.to_owned(), source }),
         }
     }
 

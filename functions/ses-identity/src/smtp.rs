@@ -52,8 +52,8 @@ mod tests {
         password(&Secret::new(secret), region).reveal().to_owned()
     }
 
-    /// The vectors of hashicorp/terraform-provider-aws, `TestSESSMTPPasswordFromSecretKeySigV4` in
-    /// internal/service/iam/access_key_test.go, where they were taken from passwords that SES accepts.
+    /// The vectors of hashicorp/terraform-provider-aws: `TestSESSMTPPasswordFromSecretKeySigV4` in
+    /// internal/service/iam/access_key_test.go.
     #[test]
     fn terraforms_known_answers() {
         for (region, secret, expected) in [

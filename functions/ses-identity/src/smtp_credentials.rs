@@ -135,9 +135,8 @@ impl SmtpCredentials {
         // An update that is rolled back finds here what the stack had before it.
         let previous = self.secrets.get(wanted.secret, Stage::Previous).await?;
         if let (Some(current), Some(previous)) = (&current, &previous)
-            && let Some(before) = previous.credentials.as_ref().filter(|before| {
-                is_wanted(previous) && is_listed(&before.username)
-            })
+            && let Some(before) =
+                previous.credentials.as_ref().filter(|before| is_wanted(previous) && is_listed(&before.username))
         {
             self.secrets.restore(wanted.secret, &previous.id, &current.id).await?;
             info!(key = before.username, "the credentials from before are current again");

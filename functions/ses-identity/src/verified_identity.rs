@@ -73,8 +73,11 @@ impl VerifiedIdentity {
                 } else {
                     "do its TXT or its DKIM records stand in the public DNS?"
                 };
-                Ok(Pending::new(format!("SES in {region} has not verified {identity} yet ({}): {what}", status.as_str()))
-                    .into())
+                Ok(Pending::new(format!(
+                    "SES in {region} has not verified {identity} yet ({}): {what}",
+                    status.as_str()
+                ))
+                .into())
             }
             status => Err(Error::NotVerified {
                 what: "identity",

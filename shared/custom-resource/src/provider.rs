@@ -186,7 +186,9 @@ impl Provider {
             logical_resource_id: event.identity.logical_resource_id.clone(),
             resource_type: event.resource_type.clone(),
             physical_id: event.physical_id.clone(),
-            progress: Mutex::new(event.continuation.as_ref().map(|earlier| earlier.progress.clone()).unwrap_or_default()),
+            progress: Mutex::new(
+                event.continuation.as_ref().map(|earlier| earlier.progress.clone()).unwrap_or_default(),
+            ),
             started: budget.started,
             ends: budget.ends,
         };

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::{
-    Error, Record,
+    Error, Record, RecordType,
     name::{is_within, normalised},
 };
 
@@ -72,7 +72,9 @@ impl HostedZones {
             client,
             id: reference.id.clone(),
             name: zone.map(|zone| normalised(zone.name())).unwrap_or_default(),
-            is_private: zone.and_then(|zone| zone.config()).is_some_and(aws_sdk_route53::types::HostedZoneConfig::private_zone),
+            is_private: zone
+                .and_then(|zone| zone.config())
+                .is_some_and(aws_sdk_route53::types::HostedZoneConfig::private_zone),
             name_servers: answer.delegation_set().map(|set| set.name_servers().to_vec()).unwrap_or_default(),
         })
     }
@@ -193,6 +195,20 @@ impl HostedZone {
         }
     }
 
+    /// The values that stand under a name and type, those of an alias left out.
+    ///
+    /// # Errors
+    /// When Route 53 refuses.
+    pub async fn values(&self, name: &str, record_type: RecordType) -> Result<Vec<String>, Error> {
+        let record = Record { name: name.to_owned(), record_type, ttl: 0, values: Vec::new() };
+        let standing = self.standing(&record).await?;
+        Ok(standing
+            .iter()
+            .flat_map(ResourceRecordSet::resource_records)
+            .map(|found| found.value().to_owned())
+            .collect())
+    }
+
     /// Whether a change has reached all of the zone's name servers.
     ///
     /// # Errors
@@ -241,7 +257,8 @@ impl HostedZone {
     }
 
     fn conflict(&self, record: &Record, found: &ResourceRecordSet) -> Error {
-        let existing: Vec<_> = found.resource_records().iter().map(aws_sdk_route53::types::ResourceRecord::value).collect();
+        let existing: Vec<_> =
+            found.resource_records().iter().map(aws_sdk_route53::types::ResourceRecord::value).collect();
         Error::Conflict {
             zone: self.id.clone(),
             name: normalised(&record.name),
