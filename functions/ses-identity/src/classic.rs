@@ -96,7 +96,7 @@ impl Classic {
         match (call.send().await.map_err(AwsError::from), topic) {
             (Ok(_), _) => Ok(()),
             (Err(source), Some(topic)) if source.is(REFUSED) => {
-                Err(Error::TopicRefused { property, topic: topic.to_owned(), identity, region, source })
+                Err(Error::TopicRefused { property, topic: topic.to_owned(), region, source })
             }
             (Err(source), _) => Err(Error::SetTopic { property, identity, region, source }),
         }

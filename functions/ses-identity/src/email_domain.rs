@@ -553,7 +553,7 @@ impl EmailDomain {
                 let records = records::mail_from(mail_from, &plan.region).map(|record| record.to_record());
                 changes.extend(zone.ensure(&records).await.map_err(|source| match source {
                     source @ hosted_zone::Error::Conflict { .. } => {
-                        Error::MailFromRecords { domain: mail_from.to_owned(), source }
+                        Error::MailFromRecords { domain: mail_from.to_owned(), source: Box::new(source) }
                     }
                     source => source.into(),
                 })?);

@@ -134,7 +134,7 @@ pub enum Error {
     },
     /// SES could not publish to a topic.
     #[error(
-        "SES in {region} refuses {topic} as the {property} of {identity}: the topic must exist in {region}, its policy must let \
+        "SES in {region} refuses {topic} as the {property}: the topic must exist in {region}, its policy must let \
          ses.amazonaws.com publish, and if it is encrypted, with a key of your own whose policy lets ses.amazonaws.com use it"
     )]
     TopicRefused {
@@ -142,8 +142,6 @@ pub enum Error {
         property: &'static str,
         /// The topic.
         topic: String,
-        /// The identity.
-        identity: String,
         /// The region of SES.
         region: String,
         /// What SES said.
@@ -347,11 +345,11 @@ pub enum Error {
         domain: String,
         /// Which record, and what it says.
         #[source]
-        source: hosted_zone::Error,
+        source: Box<hosted_zone::Error>,
     },
     /// The records could not be written or removed.
     #[error("the records of the domain")]
-    Records(#[from] hosted_zone::Error),
+    Records(#[source] Box<hosted_zone::Error>),
 
     /// There is no such IAM user.
     #[error("the IAM user {0} does not exist: give UserName the name of a user of this account")]
@@ -435,6 +433,12 @@ pub enum Error {
         #[source]
         source: AwsError,
     },
+}
+
+impl From<hosted_zone::Error> for Error {
+    fn from(error: hosted_zone::Error) -> Self {
+        Error::Records(Box::new(error))
+    }
 }
 
 /// Codes that say: another change of the same thing is under way.

@@ -53,7 +53,7 @@ mod tests {
     }
 
     /// The vectors of hashicorp/terraform-provider-aws: `TestSESSMTPPasswordFromSecretKeySigV4` in
-    /// internal/service/iam/access_key_test.go.
+    /// `internal/service/iam/access_key_test.go`.
     #[test]
     fn terraforms_known_answers() {
         for (region, secret, expected) in [

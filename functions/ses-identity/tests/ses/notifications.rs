@@ -241,7 +241,11 @@ async fn a_topic_that_ses_cannot_use_is_named_with_what_to_do() {
     let mut encrypted = properties();
     encrypted["BounceTopic"] = json!("arn:aws:sns:eu-west-1:123456789012:encrypted");
     let answer = world().create(TYPE, encrypted).await;
-    failed(&answer, ARN, "refuses arn:aws:sns:eu-west-1:123456789012:encrypted as the BounceTopic of example.org");
+    failed(
+        &answer,
+        ARN,
+        "refuses arn:aws:sns:eu-west-1:123456789012:encrypted as the BounceTopic: the topic must exist",
+    );
     assert!(answer.reason.contains("key of your own whose policy lets ses.amazonaws.com use it"), "{}", answer.reason);
     let mut elsewhere = properties();
     elsewhere["ComplaintTopic"] = json!("arn:aws:sns:us-east-1:123456789012:t");

@@ -902,7 +902,7 @@ impl World {
                     let has_cname = state.records.contains_key(&(key.0.clone(), "CNAME".to_owned()));
                     match change.action() {
                         ChangeAction::Create if standing.is_none() && !has_cname => {
-                            drop(state.records.insert(key, values))
+                            drop(state.records.insert(key, values));
                         }
                         ChangeAction::Delete if standing == Some(&values) => drop(state.records.remove(&key)),
                         action => return refuse("InvalidChangeBatch", format!("{action:?} {key:?}")),
