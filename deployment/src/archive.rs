@@ -1,6 +1,7 @@
 //! Zip archives whose bytes depend on their contents alone.
 
 use std::io::{Cursor, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use zip::write::SimpleFileOptions;
@@ -43,9 +44,7 @@ struct Archive {
 
 impl Archive {
     fn new() -> Self {
-        Self {
-            writer: ZipWriter::new(Cursor::new(Vec::new())),
-        }
+        Self { writer: ZipWriter::new(Cursor::new(Vec::new())) }
     }
 
     fn add(&mut self, name: &str, content: &[u8], executable: bool) -> Result<(), ArchiveError> {
@@ -55,9 +54,7 @@ impl Archive {
             .last_modified_time(DateTime::default())
             .unix_permissions(if executable { 0o755 } else { 0o644 });
         self.writer.start_file(name, options)?;
-        self.writer
-            .write_all(content)
-            .map_err(|source| ArchiveError::Write(source.into()))
+        self.writer.write_all(content).map_err(|source| ArchiveError::Write(source.into()))
     }
 
     fn finish(self) -> Result<Vec<u8>, ArchiveError> {
@@ -66,11 +63,7 @@ impl Archive {
 }
 
 /// Zips one executable under `name`; `comment` becomes the archive's comment.
-pub(crate) fn executable(
-    name: &str,
-    content: &[u8],
-    comment: &str,
-) -> Result<Vec<u8>, ArchiveError> {
+pub(crate) fn executable(name: &str, content: &[u8], comment: &str) -> Result<Vec<u8>, ArchiveError> {
     let mut archive = Archive::new();
     archive.writer.set_comment(comment)?;
     archive.add(name, content, true)?;
@@ -90,12 +83,9 @@ pub(crate) fn folder(folder: &Path) -> Result<Vec<u8>, ArchiveError> {
     files.sort();
     let mut archive = Archive::new();
     for (name, path) in files {
-        let failed = |source| ArchiveError::Read {
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| ArchiveError::Read { path: path.clone(), source };
         let mut file = std::fs::File::open(&path).map_err(failed)?;
-        let mode = mode(&file.metadata().map_err(failed)?);
+        let mode = file.metadata().map_err(failed)?.permissions().mode();
         let mut content = Vec::new();
         file.read_to_end(&mut content).map_err(failed)?;
         archive.add(&name, &content, mode & 0o111 != 0)?;
@@ -103,29 +93,14 @@ pub(crate) fn folder(folder: &Path) -> Result<Vec<u8>, ArchiveError> {
     archive.finish()
 }
 
-fn collect(
-    folder: &Path,
-    prefix: &str,
-    files: &mut Vec<(String, PathBuf)>,
-) -> Result<(), ArchiveError> {
-    let failed = |source| ArchiveError::Read {
-        path: folder.to_path_buf(),
-        source,
-    };
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), ArchiveError> {
+    let failed = |source| ArchiveError::Read { path: folder.to_path_buf(), source };
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let path = entry.path();
-        let name = entry
-            .file_name()
-            .into_string()
-            .map_err(|name| ArchiveError::Name {
-                path: folder.join(name),
-            })?;
+        let name = entry.file_name().into_string().map_err(|name| ArchiveError::Name { path: folder.join(name) })?;
         let name = format!("{prefix}{name}");
-        let metadata = std::fs::metadata(&path).map_err(|source| ArchiveError::Read {
-            path: path.clone(),
-            source,
-        })?;
+        let metadata = std::fs::metadata(&path).map_err(|source| ArchiveError::Read { path: path.clone(), source })?;
         if metadata.is_dir() {
             collect(&path, &format!("{name}/"), files)?;
         } else {
@@ -135,37 +110,20 @@ fn collect(
     Ok(())
 }
 
-#[cfg(unix)]
-fn mode(metadata: &std::fs::Metadata) -> u32 {
-    use std::os::unix::fs::PermissionsExt as _;
-    metadata.permissions().mode()
-}
-
-#[cfg(not(unix))]
-fn mode(_: &std::fs::Metadata) -> u32 {
-    0o644
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn a_folder_zips_to_the_same_bytes_with_its_executables_kept() {
-        use std::os::unix::fs::PermissionsExt as _;
-
         let make = |names: &[&str]| {
             let folder = tempfile::tempdir().expect("a temporary folder");
             std::fs::create_dir(folder.path().join("lib")).expect("a folder");
             for name in names {
                 std::fs::write(folder.path().join(name), name).expect("a file");
             }
-            std::fs::set_permissions(
-                folder.path().join("run"),
-                std::fs::Permissions::from_mode(0o700),
-            )
-            .expect("permissions");
+            std::fs::set_permissions(folder.path().join("run"), std::fs::Permissions::from_mode(0o700))
+                .expect("permissions");
             super::folder(folder.path()).expect("an archive")
         };
         let first = make(&["run", "lib/a", "lib/b"]);
@@ -176,19 +134,12 @@ mod tests {
         let entries: Vec<_> = (0..archive.len())
             .map(|index| {
                 let entry = archive.by_index(index).expect("an entry");
-                (
-                    entry.name().expect("a name").into_owned(),
-                    entry.unix_mode().map(|mode| mode & 0o777),
-                )
+                (entry.name().expect("a name").into_owned(), entry.unix_mode().map(|mode| mode & 0o777))
             })
             .collect();
         assert_eq!(
             entries,
-            [
-                ("lib/a".to_owned(), Some(0o644)),
-                ("lib/b".to_owned(), Some(0o644)),
-                ("run".to_owned(), Some(0o755)),
-            ]
+            [("lib/a".to_owned(), Some(0o644)), ("lib/b".to_owned(), Some(0o644)), ("run".to_owned(), Some(0o755)),]
         );
     }
 

@@ -10,9 +10,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::SdkError;
 use aws_sdk_cloudformation::operation::create_change_set::CreateChangeSetError;
 use aws_sdk_cloudformation::operation::delete_change_set::DeleteChangeSetError;
-use aws_sdk_cloudformation::operation::describe_change_set::{
-    DescribeChangeSetError, DescribeChangeSetOutput,
-};
+use aws_sdk_cloudformation::operation::describe_change_set::{DescribeChangeSetError, DescribeChangeSetOutput};
 use aws_sdk_cloudformation::operation::execute_change_set::ExecuteChangeSetError;
 use aws_sdk_cloudformation::types::{
     Capability, ChangeSetStatus, ChangeSetType, Parameter, ResourceChange, StackStatus, Tag,
@@ -199,29 +197,20 @@ pub async fn prepare(client: &Client, target: &Target<'_>) -> Result<Prepared, C
         .include_nested_stacks(true)
         .send()
         .await
-        .map_err(|source| ChangeSetError::Create {
-            stack: target.stack.to_owned(),
-            source: Box::new(source),
-        })?;
+        .map_err(|source| ChangeSetError::Create { stack: target.stack.to_owned(), source: Box::new(source) })?;
     let id = created.id().unwrap_or_default().to_owned();
     let described = wait(client, target.stack, &id).await?;
     if described.status() == Some(&ChangeSetStatus::Failed) {
         let reason = described.status_reason().unwrap_or_default();
         if !says_no_changes(reason) {
-            return Err(ChangeSetError::Failed {
-                stack: target.stack.to_owned(),
-                reason: reason.to_owned(),
-            });
+            return Err(ChangeSetError::Failed { stack: target.stack.to_owned(), reason: reason.to_owned() });
         }
         client
             .delete_change_set()
             .change_set_name(&id)
             .send()
             .await
-            .map_err(|source| ChangeSetError::Delete {
-                stack: target.stack.to_owned(),
-                source: Box::new(source),
-            })?;
+            .map_err(|source| ChangeSetError::Delete { stack: target.stack.to_owned(), source: Box::new(source) })?;
         return Ok(Prepared::NoChanges);
     }
     Ok(Prepared::Ready(ChangeSet {
@@ -244,18 +233,12 @@ pub async fn execute(client: &Client, change_set: &ChangeSet) -> Result<Mark, Ch
         .change_set_name(&change_set.id)
         .send()
         .await
-        .map_err(|source| ChangeSetError::Execute {
-            stack: change_set.stack_id.clone(),
-            source: Box::new(source),
-        })?;
+        .map_err(|source| ChangeSetError::Execute { stack: change_set.stack_id.clone(), source: Box::new(source) })?;
     Ok(mark)
 }
 
 /// The stack to update, or `None` when one has to be created.
-async fn changeable(
-    client: &Client,
-    target: &Target<'_>,
-) -> Result<Option<Stack>, ChangeSetError> {
+async fn changeable(client: &Client, target: &Target<'_>) -> Result<Option<Stack>, ChangeSetError> {
     let Some(found) = stack::describe(client, target.stack).await? else {
         return Ok(None);
     };
@@ -268,23 +251,15 @@ async fn changeable(
                 delete_remains(client, &found).await?;
                 Ok(None)
             } else {
-                Err(ChangeSetError::FailedCreation {
-                    stack: name(),
-                    status: found.status,
-                })
+                Err(ChangeSetError::FailedCreation { stack: name(), status: found.status })
             }
         }
-        StackStatus::DeleteFailed
-        | StackStatus::UpdateRollbackFailed
-        | StackStatus::ImportRollbackFailed => Err(ChangeSetError::Stuck {
-            stack: name(),
-            status: found.status,
-            reason: found.reason,
-        }),
-        status if status.as_str().ends_with("_IN_PROGRESS") => Err(ChangeSetError::Busy {
-            stack: name(),
-            status: found.status,
-        }),
+        StackStatus::DeleteFailed | StackStatus::UpdateRollbackFailed | StackStatus::ImportRollbackFailed => {
+            Err(ChangeSetError::Stuck { stack: name(), status: found.status, reason: found.reason })
+        }
+        status if status.as_str().ends_with("_IN_PROGRESS") => {
+            Err(ChangeSetError::Busy { stack: name(), status: found.status })
+        }
         _ => Ok(Some(found)),
     }
 }
@@ -297,56 +272,38 @@ async fn delete_remains(client: &Client, remains: &Stack) -> Result<(), ChangeSe
     if followed.succeeded() {
         Ok(())
     } else {
-        Err(ChangeSetError::RemainsStay {
-            stack: remains.name.clone(),
-            status: followed.status,
-        })
+        Err(ChangeSetError::RemainsStay { stack: remains.name.clone(), status: followed.status })
     }
 }
 
 /// The parameters of the template: as given, else as they are.
 fn parameters(target: &Target<'_>, existing: Option<&Stack>) -> Vec<Parameter> {
-    let given = target.parameters.iter().map(|(key, value)| {
-        Parameter::builder()
-            .parameter_key(key)
-            .parameter_value(value)
-            .build()
-    });
+    let given = target
+        .parameters
+        .iter()
+        .map(|(key, value)| Parameter::builder().parameter_key(key).parameter_value(value).build());
     let declared = target.template["Parameters"].as_object();
     let kept = declared
         .into_iter()
         .flat_map(serde_json::Map::keys)
         .filter(|key| !target.parameters.contains_key(*key))
         .filter(|key| existing.is_some_and(|stack| stack.parameters.contains_key(*key)))
-        .map(|key| {
-            Parameter::builder()
-                .parameter_key(key)
-                .use_previous_value(true)
-                .build()
-        });
+        .map(|key| Parameter::builder().parameter_key(key).use_previous_value(true).build());
     given.chain(kept).collect()
 }
 
 fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
-    tags.iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect()
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// A name that no other change set of the stack has.
 fn new_name() -> String {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("bbb-{}", now.as_nanos())
 }
 
 /// Waits until a change set is computed, or cannot be.
-async fn wait(
-    client: &Client,
-    stack: &str,
-    id: &str,
-) -> Result<DescribeChangeSetOutput, ChangeSetError> {
+async fn wait(client: &Client, stack: &str, id: &str) -> Result<DescribeChangeSetOutput, ChangeSetError> {
     let mut pause = SHORTEST_WAIT;
     loop {
         let described = describe(client, stack, id, None).await?;
@@ -372,28 +329,18 @@ async fn describe(
         .set_next_token(page)
         .send()
         .await
-        .map_err(|source| ChangeSetError::Describe {
-            stack: stack.to_owned(),
-            source: Box::new(source),
-        })
+        .map_err(|source| ChangeSetError::Describe { stack: stack.to_owned(), source: Box::new(source) })
 }
 
 /// The changes of a change set and of those of its nested stacks.
-async fn changes(
-    client: &Client,
-    stack: &str,
-    id: &str,
-) -> Result<Vec<Change>, ChangeSetError> {
+async fn changes(client: &Client, stack: &str, id: &str) -> Result<Vec<Change>, ChangeSetError> {
     let mut changes = Vec::new();
     let mut open = vec![(id.to_owned(), Vec::new())];
     while let Some((id, path)) = open.pop() {
         let mut page = None;
         loop {
             let described = describe(client, stack, &id, page).await?;
-            let resources = described
-                .changes()
-                .iter()
-                .filter_map(|change| change.resource_change());
+            let resources = described.changes().iter().filter_map(|change| change.resource_change());
             for resource in resources {
                 changes.push(read(resource, &path));
                 if let Some(nested) = resource.change_set_id() {
@@ -414,15 +361,10 @@ async fn changes(
 fn read(resource: &ResourceChange, path: &[String]) -> Change {
     Change {
         path: path.to_vec(),
-        action: resource
-            .action()
-            .map(|action| action.as_str().to_owned())
-            .unwrap_or_default(),
+        action: resource.action().map(|action| action.as_str().to_owned()).unwrap_or_default(),
         logical_id: resource.logical_resource_id().unwrap_or_default().to_owned(),
         resource_type: resource.resource_type().unwrap_or_default().to_owned(),
-        replacement: resource
-            .replacement()
-            .map(|replacement| replacement.as_str().to_owned()),
+        replacement: resource.replacement().map(|replacement| replacement.as_str().to_owned()),
     }
 }
 

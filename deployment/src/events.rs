@@ -1,6 +1,7 @@
 //! Follows a stack and all its nested stacks as one stream of events.
 
 mod cause;
+mod merge;
 #[cfg(test)]
 mod tests;
 
@@ -25,7 +26,7 @@ const STACK: &str = "AWS::CloudFormation::Stack";
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 
 /// The longest time between two looks, for when nothing happens: `CloudFormation` throttles an account's readers together.
-const LONGEST_WAIT: Duration = Duration::from_secs(4);
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// How often in a row a look may fail for a passing reason before following is given up.
 const PATIENCE: u32 = 20;
@@ -72,8 +73,7 @@ impl Event {
 
     /// Whether it says that an operation on its stack is over.
     fn ends_its_stacks_operation(&self) -> bool {
-        self.is_about_its_stack()
-            && (self.status.ends_with("_COMPLETE") || self.status.ends_with("_FAILED"))
+        self.is_about_its_stack() && (self.status.ends_with("_COMPLETE") || self.status.ends_with("_FAILED"))
     }
 }
 
@@ -129,10 +129,7 @@ impl Mark {
             }
             open.extend(nested_stacks(client, &stack).await?);
         }
-        Ok(Self {
-            root: stack_id.to_owned(),
-            newest,
-        })
+        Ok(Self { root: stack_id.to_owned(), newest })
     }
 
     /// The id of the stack that this is about.
@@ -167,27 +164,18 @@ impl Followed {
 
 /// Follows the operation that began after `mark` until the root stack's part in it is over.
 ///
-/// `on_event` sees each event of the root and of all nested stacks once; those of one stack in their order, those found
-/// in the same look in the order of their times.
+/// `on_event` sees each event of the root and of all nested stacks once, those of one stack in their order.
 ///
 /// # Errors
 ///
 /// When the events cannot be listed; throttling and passing faults are waited out.
-pub async fn follow(
-    client: &Client,
-    mark: &Mark,
-    mut on_event: impl FnMut(&Event),
-) -> Result<Followed, EventsError> {
+pub async fn follow(client: &Client, mark: &Mark, mut on_event: impl FnMut(&Event)) -> Result<Followed, EventsError> {
     let mut follower = Follower::new(client, mark);
     let mut events = Vec::new();
     let mut wait = SHORTEST_WAIT;
     loop {
         let news = follower.look().await?;
-        wait = if news.is_empty() {
-            (wait * 2).min(LONGEST_WAIT)
-        } else {
-            SHORTEST_WAIT
-        };
+        wait = if news.is_empty() { (wait * 2).min(LONGEST_WAIT) } else { SHORTEST_WAIT };
         news.iter().for_each(&mut on_event);
         let end = news
             .iter()
@@ -231,17 +219,14 @@ struct Follower<'a> {
     client: &'a Client,
     mark: &'a Mark,
     stacks: BTreeMap<String, Watched>,
+    /// The nested stacks that events told of.
+    named: BTreeSet<String>,
     failures: u32,
 }
 
 impl<'a> Follower<'a> {
     fn new(client: &'a Client, mark: &'a Mark) -> Self {
-        let mut follower = Self {
-            client,
-            mark,
-            stacks: BTreeMap::new(),
-            failures: 0,
-        };
+        let mut follower = Self { client, mark, stacks: BTreeMap::new(), named: BTreeSet::new(), failures: 0 };
         follower.watch(&mark.root, 0);
         follower
     }
@@ -270,10 +255,12 @@ impl<'a> Follower<'a> {
         let mut news = Vec::new();
         let mut looked_at = BTreeSet::new();
         loop {
+            // Outer stacks first: what an outer one says of an inner one is then never shown before the inner one's own events.
             let next = self
                 .stacks
                 .iter()
-                .find(|(stack, watched)| watched.active && !looked_at.contains(*stack))
+                .filter(|(stack, watched)| watched.active && !looked_at.contains(*stack))
+                .min_by_key(|(_, watched)| watched.depth)
                 .map(|(stack, _)| stack.clone());
             let Some(stack) = next else { break };
             let events = match self.new_events(&stack).await {
@@ -301,11 +288,10 @@ impl<'a> Follower<'a> {
             {
                 watched.active = false;
             }
-            news.extend(events);
+            news.push(events);
             looked_at.insert(stack);
         }
-        news.sort_by_key(|event| event.time);
-        Ok(news)
+        Ok(merge::merge(news, &mut self.named))
     }
 
     /// The events of one stack that were not seen yet, oldest first.
@@ -314,13 +300,7 @@ impl<'a> Follower<'a> {
             return Ok(Vec::new());
         };
         let mut news = Vec::new();
-        let mut pages = self
-            .client
-            .describe_stack_events()
-            .stack_name(stack)
-            .into_paginator()
-            .items()
-            .send();
+        let mut pages = self.client.describe_stack_events().stack_name(stack).into_paginator().items().send();
         while let Some(event) = pages.next().await {
             let event = event.map_err(|source| EventsError::DescribeStackEvents {
                 stack: stack.to_owned(),
@@ -350,12 +330,9 @@ fn is_passing(error: &EventsError) -> bool {
         return false;
     };
     match source.as_ref() {
-        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-            true
-        }
+        SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => true,
         SdkError::ServiceError(refusal) => {
-            refusal.raw().status().is_server_error()
-                || source.code().is_some_and(|code| THROTTLING.contains(&code))
+            refusal.raw().status().is_server_error() || source.code().is_some_and(|code| THROTTLING.contains(&code))
         }
         _ => false,
     }
@@ -367,31 +344,17 @@ async fn newest_event(client: &Client, stack: &str) -> Result<Option<String>, Ev
         .stack_name(stack)
         .send()
         .await
-        .map_err(|source| EventsError::DescribeStackEvents {
-            stack: stack.to_owned(),
-            source: Box::new(source),
-        })?;
-    Ok(page
-        .stack_events()
-        .first()
-        .and_then(|event| event.event_id())
-        .map(str::to_owned))
+        .map_err(|source| EventsError::DescribeStackEvents { stack: stack.to_owned(), source: Box::new(source) })?;
+    Ok(page.stack_events().first().and_then(|event| event.event_id()).map(str::to_owned))
 }
 
 /// The ids of the stacks nested directly in `stack`.
 async fn nested_stacks(client: &Client, stack: &str) -> Result<Vec<String>, EventsError> {
-    let mut pages = client
-        .list_stack_resources()
-        .stack_name(stack)
-        .into_paginator()
-        .items()
-        .send();
+    let mut pages = client.list_stack_resources().stack_name(stack).into_paginator().items().send();
     let mut nested = Vec::new();
     while let Some(resource) = pages.next().await {
-        let resource = resource.map_err(|source| EventsError::ListStackResources {
-            stack: stack.to_owned(),
-            source: Box::new(source),
-        })?;
+        let resource = resource
+            .map_err(|source| EventsError::ListStackResources { stack: stack.to_owned(), source: Box::new(source) })?;
         if resource.resource_type() == Some(STACK)
             && let Some(id) = resource.physical_resource_id()
             && id.starts_with("arn:")
@@ -414,8 +377,6 @@ fn read(event: StackEvent, depth: usize) -> Option<Event> {
         logical_id: event.logical_resource_id?,
         physical_id: event.physical_resource_id.filter(|id| !id.is_empty()),
         resource_type: event.resource_type?,
-        reason: event
-            .resource_status_reason
-            .filter(|reason| !reason.is_empty()),
+        reason: event.resource_status_reason.filter(|reason| !reason.is_empty()),
     })
 }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
@@ -97,10 +98,7 @@ pub enum BuildError {
 /// When the folder cannot be listed or holds no crate.
 pub async fn discover(workspace_root: &Path) -> Result<Vec<String>, BuildError> {
     let folder = workspace_root.join("functions");
-    let failed = |source| BuildError::Discover {
-        folder: folder.clone(),
-        source,
-    };
+    let failed = |source| BuildError::Discover { folder: folder.clone(), source };
     let mut names = Vec::new();
     let mut entries = tokio::fs::read_dir(&folder).await.map_err(failed)?;
     while let Some(entry) = entries.next_entry().await.map_err(failed)? {
@@ -129,10 +127,7 @@ pub async fn build(workspace_root: &Path) -> Result<Vec<Bootstrap>, BuildError> 
     let executables = compile(workspace_root, &names).await?;
     let mut bootstraps = Vec::with_capacity(names.len());
     for name in names {
-        let executable = executables
-            .get(&name)
-            .ok_or_else(|| BuildError::NoExecutable { name: name.clone() })?
-            .clone();
+        let executable = executables.get(&name).ok_or_else(|| BuildError::NoExecutable { name: name.clone() })?.clone();
         let folder = workspace_root.join("target/lambda").join(&name);
         bootstraps.push(blocking(move || lay_out(name, &executable, &folder)).await?);
     }
@@ -153,15 +148,10 @@ struct MessageTarget {
 }
 
 /// Runs cargo once for all functions and returns the executables by name.
-async fn compile(
-    workspace_root: &Path,
-    names: &[String],
-) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+async fn compile(workspace_root: &Path, names: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
     let mut command = Command::new(&cargo);
-    command
-        .current_dir(workspace_root)
-        .args(["build", "--release", "--message-format", "json-render-diagnostics"]);
+    command.current_dir(workspace_root).args(["build", "--release", "--message-format", "json-render-diagnostics"]);
     for name in names {
         command.args(["-p", name, "--bin", name]);
     }
@@ -174,17 +164,12 @@ async fn compile(
         .stderr(Stdio::inherit())
         .kill_on_drop(true)
         .spawn()
-        .map_err(|source| BuildError::StartCargo {
-            cargo: cargo.clone(),
-            source,
-        })?
+        .map_err(|source| BuildError::StartCargo { cargo: cargo.clone(), source })?
         .wait_with_output()
         .await
         .map_err(|source| BuildError::StartCargo { cargo, source })?;
     if !output.status.success() {
-        return Err(BuildError::Cargo {
-            status: output.status,
-        });
+        return Err(BuildError::Cargo { status: output.status });
     }
     Ok(executables(&output.stdout))
 }
@@ -219,18 +204,13 @@ fn executables(messages: &[u8]) -> BTreeMap<String, PathBuf> {
 fn lay_out(name: String, executable: &Path, folder: &Path) -> Result<Bootstrap, BuildError> {
     let binary = folder.join("bootstrap");
     let archive = folder.join("bootstrap.zip");
-    let content = std::fs::read(executable).map_err(|source| BuildError::Write {
-        path: executable.to_path_buf(),
-        source,
-    })?;
+    let content =
+        std::fs::read(executable).map_err(|source| BuildError::Write { path: executable.to_path_buf(), source })?;
     // The archive's comment says which executable it holds: deflating megabytes only to compare them takes seconds in a
     // debug build.
     let holds = format!("bootstrap sha256 {}", digest::sha256(&content));
 
-    std::fs::create_dir_all(folder).map_err(|source| BuildError::Write {
-        path: folder.to_path_buf(),
-        source,
-    })?;
+    std::fs::create_dir_all(folder).map_err(|source| BuildError::Write { path: folder.to_path_buf(), source })?;
     if std::fs::read(&binary).ok().as_deref() != Some(&content) {
         replace(&binary, &content)?;
     }
@@ -238,45 +218,21 @@ fn lay_out(name: String, executable: &Path, folder: &Path) -> Result<Bootstrap, 
     let archive_bytes = if archive::comment(&existing).as_deref() == Some(&holds) {
         existing.len()
     } else {
-        let zipped = archive::executable("bootstrap", &content, &holds).map_err(|source| {
-            BuildError::Zip {
-                name: name.clone(),
-                source,
-            }
-        })?;
+        let zipped = archive::executable("bootstrap", &content, &holds)
+            .map_err(|source| BuildError::Zip { name: name.clone(), source })?;
         replace(&archive, &zipped)?;
         zipped.len()
     };
-    Ok(Bootstrap {
-        name,
-        binary,
-        archive,
-        binary_bytes: content.len() as u64,
-        archive_bytes: archive_bytes as u64,
-    })
+    Ok(Bootstrap { name, binary, archive, binary_bytes: content.len() as u64, archive_bytes: archive_bytes as u64 })
 }
 
 /// Replaces the file at `path` in one step, so that who reads it sees the old or the new one.
 fn replace(path: &Path, content: &[u8]) -> Result<(), BuildError> {
-    let failed = |source| BuildError::Write {
-        path: path.to_path_buf(),
-        source,
-    };
+    let failed = |source| BuildError::Write { path: path.to_path_buf(), source };
     let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
     std::fs::write(&temporary, content).map_err(failed)?;
-    make_executable(&temporary).map_err(failed)?;
+    std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o755)).map_err(failed)?;
     std::fs::rename(&temporary, path).map_err(failed)
-}
-
-#[cfg(unix)]
-fn make_executable(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn make_executable(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// Runs `work`, which reads and compresses files, where it may block.
@@ -298,16 +254,12 @@ mod tests {
             std::fs::create_dir_all(root.path().join("functions").join(name)).expect("a folder");
         }
         for name in ["b", "a"] {
-            std::fs::write(root.path().join("functions").join(name).join("Cargo.toml"), "")
-                .expect("a manifest");
+            std::fs::write(root.path().join("functions").join(name).join("Cargo.toml"), "").expect("a manifest");
         }
         assert_eq!(discover(root.path()).await.expect("functions"), ["a", "b"]);
 
         let empty = tempfile::tempdir().expect("a temporary folder");
-        assert!(matches!(
-            discover(empty.path()).await,
-            Err(BuildError::Discover { .. })
-        ));
+        assert!(matches!(discover(empty.path()).await, Err(BuildError::Discover { .. })));
     }
 
     #[test]
@@ -319,10 +271,7 @@ not json
 "#;
         assert_eq!(
             executables(messages),
-            BTreeMap::from([(
-                "acm-certificate".to_owned(),
-                PathBuf::from("/t/release/acm-certificate")
-            )])
+            BTreeMap::from([("acm-certificate".to_owned(), PathBuf::from("/t/release/acm-certificate"))])
         );
     }
 
@@ -342,9 +291,7 @@ not json
         let folder = root.path().join("lambda/f");
         let lay = || lay_out("f".to_owned(), &executable, &folder).expect("laid out");
         let modified = |path: &Path| {
-            std::fs::metadata(path)
-                .and_then(|metadata| metadata.modified())
-                .expect("a modification time")
+            std::fs::metadata(path).and_then(|metadata| metadata.modified()).expect("a modification time")
         };
 
         std::fs::write(&executable, b"one").expect("an executable");

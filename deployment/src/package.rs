@@ -133,12 +133,8 @@ pub enum PackageError {
 fn hint(path: &Path) -> String {
     let mut names = path.iter().map(|name| name.to_string_lossy()).rev();
     match (names.next(), names.next(), names.next(), names.next()) {
-        (Some(_), Some(function), Some(lambda), Some(target))
-            if lambda == "lambda" && target == "target" =>
-        {
-            format!(
-                "; build it first: cargo lambda build --release --output-format zip -p {function}"
-            )
+        (Some(_), Some(function), Some(lambda), Some(target)) if lambda == "lambda" && target == "target" => {
+            format!("; build it first: cargo lambda build --release --output-format zip -p {function}")
         }
         _ => String::new(),
     }
@@ -150,27 +146,15 @@ fn hint(path: &Path) -> String {
 ///
 /// When a template cannot be read, a path leads nowhere, or the bucket refuses.
 pub async fn package(root: &Path, bucket: &Bucket) -> Result<Packaged, PackageError> {
-    let mut packager = Packager {
-        bucket,
-        artifacts: Vec::new(),
-        present: BTreeSet::new(),
-        open: Vec::new(),
-    };
+    let mut packager = Packager { bucket, artifacts: Vec::new(), present: BTreeSet::new(), open: Vec::new() };
     let (template, key) = packager.template(root.to_path_buf()).await?;
-    Ok(Packaged {
-        url: bucket.url(&key),
-        template,
-        artifacts: packager.artifacts,
-    })
+    Ok(Packaged { url: bucket.url(&key), template, artifacts: packager.artifacts })
 }
 
 impl Bucket {
     /// The address of an object, in path style: `CloudFormation` takes both styles, the local AWS this one.
     fn url(&self, key: &str) -> String {
-        format!(
-            "https://s3.{}.amazonaws.com/{}/{key}",
-            self.region, self.name
-        )
+        format!("https://s3.{}.amazonaws.com/{}/{key}", self.region, self.name)
     }
 }
 
@@ -205,8 +189,7 @@ impl Packager<'_> {
                 "TemplateURL" => Value::from(self.nested(target, &reference).await?),
                 _ => self.code(target, &reference).await?,
             };
-            template.body["Resources"][&reference.resource]["Properties"][reference.property] =
-                address;
+            template.body["Resources"][&reference.resource]["Properties"][reference.property] = address;
         }
         self.open.pop();
         let text = template.body.to_string().into_bytes();
@@ -215,61 +198,36 @@ impl Packager<'_> {
     }
 
     /// Packages a nested template and returns its address.
-    async fn nested(
-        &mut self,
-        path: PathBuf,
-        reference: &Reference,
-    ) -> Result<String, PackageError> {
+    async fn nested(&mut self, path: PathBuf, reference: &Reference) -> Result<String, PackageError> {
         if self.open.contains(&path) {
-            return Err(PackageError::Circular {
-                at: reference.at.clone(),
-                path,
-            });
+            return Err(PackageError::Circular { at: reference.at.clone(), path });
         }
         let (_, key) = Box::pin(self.template(path)).await?;
         Ok(self.bucket.url(&key))
     }
 
     /// Uploads a function's code and returns the property that names it.
-    async fn code(
-        &mut self,
-        path: PathBuf,
-        reference: &Reference,
-    ) -> Result<Value, PackageError> {
+    async fn code(&mut self, path: PathBuf, reference: &Reference) -> Result<Value, PackageError> {
         let is_folder = path.is_dir();
         let source = path.clone();
         let content = tokio::task::spawn_blocking(move || {
             if is_folder {
-                archive::folder(&source).map_err(|error| PackageError::Zip {
-                    path: source,
-                    source: error,
-                })
+                archive::folder(&source).map_err(|error| PackageError::Zip { path: source, source: error })
             } else {
-                std::fs::read(&source).map_err(|error| PackageError::Read {
-                    path: source,
-                    source: error,
-                })
+                std::fs::read(&source).map_err(|error| PackageError::Read { path: source, source: error })
             }
         })
         .await
         .unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))?;
         if archive::comment(&content).is_none() {
-            return Err(PackageError::NotAnArchive {
-                at: reference.at.clone(),
-                path,
-            });
+            return Err(PackageError::NotAnArchive { at: reference.at.clone(), path });
         }
         let key = self.put(path, content, "zip").await?;
         Ok(json!({"S3Bucket": self.bucket.name, "S3Key": key}))
     }
 
     /// Puts an object into the bucket under its content's hash, unless it is there already.
-    async fn put(
-        &mut self,
-        source: PathBuf,
-        content: Vec<u8>,
-        extension: &str,
-    ) -> Result<String, PackageError> {
+    async fn put(&mut self, source: PathBuf, content: Vec<u8>, extension: &str) -> Result<String, PackageError> {
         let key = format!("{}.{extension}", digest::sha256(&content));
         if !self.present.insert(key.clone()) {
             return Ok(key);
@@ -291,33 +249,15 @@ impl Packager<'_> {
                     source: Box::new(source),
                 })?;
         }
-        self.artifacts.push(Artifact {
-            source,
-            key: key.clone(),
-            bytes,
-            uploaded,
-        });
+        self.artifacts.push(Artifact { source, key: key.clone(), bytes, uploaded });
         Ok(key)
     }
 
     async fn exists(&self, key: &str) -> Result<bool, PackageError> {
-        let head = self
-            .bucket
-            .client
-            .head_object()
-            .bucket(&self.bucket.name)
-            .key(key)
-            .send()
-            .await;
+        let head = self.bucket.client.head_object().bucket(&self.bucket.name).key(key).send().await;
         match head {
             Ok(_) => Ok(true),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(HeadObjectError::is_not_found) =>
-            {
-                Ok(false)
-            }
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
             Err(source) => Err(PackageError::HeadObject {
                 bucket: self.bucket.name.clone(),
                 key: key.to_owned(),
@@ -341,9 +281,7 @@ fn references(template: &Template) -> Vec<Reference> {
                 _ => return None,
             };
             let path = resource["Properties"][property].as_str()?;
-            let is_address = ["https://", "http://", "s3://"]
-                .iter()
-                .any(|scheme| path.starts_with(scheme));
+            let is_address = ["https://", "http://", "s3://"].iter().any(|scheme| path.starts_with(scheme));
             let pointer = pointer_to("/Resources", logical_id);
             (!is_address).then(|| Reference {
                 resource: logical_id.clone(),
@@ -358,15 +296,10 @@ fn references(template: &Template) -> Vec<Reference> {
 /// The file or folder that `reference`, written in a template in `folder`, means.
 async fn resolve(folder: &Path, reference: &Reference) -> Result<PathBuf, PackageError> {
     let path = folder.join(&reference.path);
-    tokio::fs::canonicalize(&path)
-        .await
-        .map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => PackageError::Missing {
-                at: reference.at.clone(),
-                path: normalise(&path),
-            },
-            _ => PackageError::Read { path, source },
-        })
+    tokio::fs::canonicalize(&path).await.map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => PackageError::Missing { at: reference.at.clone(), path: normalise(&path) },
+        _ => PackageError::Read { path, source },
+    })
 }
 
 /// `path` without `..` where a name precedes it, to be read by people.

@@ -71,23 +71,14 @@ pub async fn describe(client: &Client, stack: &str) -> Result<Option<Stack>, Des
         Ok(described) => described,
         Err(error) if does_not_exist(&error) => return Ok(None),
         Err(source) => {
-            return Err(DescribeError {
-                stack: stack.to_owned(),
-                source: Box::new(source),
-            });
+            return Err(DescribeError { stack: stack.to_owned(), source: Box::new(source) });
         }
     };
     Ok(described.stacks().first().map(|found| Stack {
         id: found.stack_id().unwrap_or_default().to_owned(),
         name: found.stack_name().unwrap_or_default().to_owned(),
-        status: found
-            .stack_status()
-            .cloned()
-            .unwrap_or_else(|| StackStatus::from("UNKNOWN")),
-        reason: found
-            .stack_status_reason()
-            .filter(|reason| !reason.is_empty())
-            .map(str::to_owned),
+        status: found.stack_status().cloned().unwrap_or_else(|| StackStatus::from("UNKNOWN")),
+        reason: found.stack_status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
         parameters: found
             .parameters()
             .iter()
@@ -121,19 +112,13 @@ pub async fn delete(client: &Client, stack: &str) -> Result<Option<Mark>, Delete
         .stack_name(&found.id)
         .send()
         .await
-        .map_err(|source| DeleteError::Delete {
-            stack: stack.to_owned(),
-            source: Box::new(source),
-        })?;
+        .map_err(|source| DeleteError::Delete { stack: stack.to_owned(), source: Box::new(source) })?;
     Ok(Some(mark))
 }
 
 /// `CloudFormation` has no error code of its own for a stack that is not there.
 pub(crate) fn does_not_exist<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
-    error.code() == Some("ValidationError")
-        && error
-            .message()
-            .is_some_and(|message| message.contains("does not exist"))
+    error.code() == Some("ValidationError") && error.message().is_some_and(|message| message.contains("does not exist"))
 }
 
 #[cfg(test)]
@@ -147,10 +132,7 @@ mod tests {
 
     fn missing() -> DescribeStacksError {
         DescribeStacksError::generic(
-            ErrorMetadata::builder()
-                .code("ValidationError")
-                .message("Stack with id bbb does not exist")
-                .build(),
+            ErrorMetadata::builder().code("ValidationError").message("Stack with id bbb does not exist").build(),
         )
     }
 
@@ -166,12 +148,7 @@ mod tests {
                         .stack_status(StackStatus::CreateComplete)
                         .stack_status_reason("")
                         .outputs(types::Output::builder().output_key("Url").output_value("u").build())
-                        .parameters(
-                            types::Parameter::builder()
-                                .parameter_key("Name")
-                                .parameter_value("n")
-                                .build(),
-                        )
+                        .parameters(types::Parameter::builder().parameter_key("Name").parameter_value("n").build())
                         .build(),
                 )
                 .build()
@@ -193,9 +170,8 @@ mod tests {
 
     #[tokio::test]
     async fn another_refusal_is_an_error() {
-        let rule = mock!(Client::describe_stacks).then_error(|| {
-            DescribeStacksError::generic(ErrorMetadata::builder().code("AccessDenied").build())
-        });
+        let rule = mock!(Client::describe_stacks)
+            .then_error(|| DescribeStacksError::generic(ErrorMetadata::builder().code("AccessDenied").build()));
         let client = mock_client!(aws_sdk_cloudformation, RuleMode::MatchAny, [&rule]);
         assert!(describe(&client, "bbb").await.is_err());
     }

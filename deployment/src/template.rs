@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use short_form::ShortForm;
 use saphyr_parser::{Event, Marker, Parser, Span, StrInput, Tag};
 use serde_json::{Map, Value};
+use short_form::ShortForm;
 
 pub use error::TemplateError;
 
@@ -42,10 +42,7 @@ pub struct Position {
 
 impl From<Marker> for Position {
     fn from(marker: Marker) -> Self {
-        Self {
-            line: marker.line(),
-            column: marker.col() + 1,
-        }
+        Self { line: marker.line(), column: marker.col() + 1 }
     }
 }
 
@@ -77,10 +74,7 @@ impl Template {
     pub async fn read(path: &Path) -> Result<Self, TemplateError> {
         let text = tokio::fs::read_to_string(path)
             .await
-            .map_err(|source| TemplateError::Read {
-                file: path.to_path_buf(),
-                source,
-            })?;
+            .map_err(|source| TemplateError::Read { file: path.to_path_buf(), source })?;
         Self::parse(path, &text)
     }
 
@@ -95,11 +89,7 @@ impl Template {
     /// When the text is neither YAML nor JSON, is not a single mapping, has a key twice, a null, an alias, a merge key
     /// or an unknown tag: what `CloudFormation` refuses or silently misreads.
     pub fn parse(path: &Path, text: &str) -> Result<Self, TemplateError> {
-        let mut reader = Reader {
-            file: path,
-            parser: Parser::new_from_str(text),
-            positions: BTreeMap::new(),
-        };
+        let mut reader = Reader { file: path, parser: Parser::new_from_str(text), positions: BTreeMap::new() };
         let parsed = reader.document();
         let (body, positions) = match parsed {
             Ok(body) => (body, reader.positions),
@@ -110,11 +100,7 @@ impl Template {
             },
             Err(error) => return Err(error),
         };
-        Ok(Self {
-            path: path.to_path_buf(),
-            body,
-            positions,
-        })
+        Ok(Self { path: path.to_path_buf(), body, positions })
     }
 
     /// The file that the template was read from.
@@ -138,10 +124,7 @@ impl Template {
                 None => break None,
             }
         };
-        Location {
-            file: self.path.clone(),
-            position,
-        }
+        Location { file: self.path.clone(), position }
     }
 }
 
@@ -162,19 +145,13 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), TemplateError> {
         match self.parser.next_event() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(source)) => Err(TemplateError::Syntax {
-                at: self.at(*source.marker()),
-                source,
-            }),
+            Some(Err(source)) => Err(TemplateError::Syntax { at: self.at(*source.marker()), source }),
             None => Ok((Event::StreamEnd, Span::default())),
         }
     }
 
     fn at(&self, marker: Marker) -> Location {
-        Location {
-            file: self.file.to_path_buf(),
-            position: Some(marker.into()),
-        }
+        Location { file: self.file.to_path_buf(), position: Some(marker.into()) }
     }
 
     fn document(&mut self) -> Result<Value, TemplateError> {
@@ -184,10 +161,7 @@ impl<'a> Reader<'a> {
                 Event::StreamStart | Event::DocumentStart(_) | Event::Nothing => {}
                 Event::StreamEnd => {
                     return Err(TemplateError::NotAMapping {
-                        at: Location {
-                            file: self.file.to_path_buf(),
-                            position: None,
-                        },
+                        at: Location { file: self.file.to_path_buf(), position: None },
                     });
                 }
                 event => break (event, span),
@@ -204,21 +178,14 @@ impl<'a> Reader<'a> {
                 Event::DocumentEnd | Event::Nothing => {}
                 Event::StreamEnd => return Ok(body),
                 _ => {
-                    return Err(TemplateError::SecondDocument {
-                        at: self.at(span.start),
-                    });
+                    return Err(TemplateError::SecondDocument { at: self.at(span.start) });
                 }
             }
         }
     }
 
     /// Reads the value that `event` begins.
-    fn value(
-        &mut self,
-        (event, span): (Event<'a>, Span),
-        pointer: &str,
-        depth: usize,
-    ) -> Result<Value, TemplateError> {
+    fn value(&mut self, (event, span): (Event<'a>, Span), pointer: &str, depth: usize) -> Result<Value, TemplateError> {
         let at = span.start;
         if depth > MAX_DEPTH {
             return Err(TemplateError::TooDeep { at: self.at(at) });
@@ -227,8 +194,7 @@ impl<'a> Reader<'a> {
         match event {
             Event::Scalar(text, style, _, tag) => match self.short_form(tag, at)? {
                 Some(function) => Ok(function.of_text(&text)),
-                None => scalar::read(&text, style)
-                    .ok_or_else(|| TemplateError::Null { at: self.at(at) }),
+                None => scalar::read(&text, style).ok_or_else(|| TemplateError::Null { at: self.at(at) }),
             },
             Event::SequenceStart(_, tag) => match self.short_form(tag, at)? {
                 Some(function) => {
@@ -275,21 +241,14 @@ impl<'a> Reader<'a> {
                 Event::MappingEnd => return Ok(entries),
                 Event::Scalar(text, _, _, None) => text.into_owned(),
                 _ => {
-                    return Err(TemplateError::KeyNotText {
-                        at: self.at(span.start),
-                    });
+                    return Err(TemplateError::KeyNotText { at: self.at(span.start) });
                 }
             };
             if key == "<<" {
-                return Err(TemplateError::MergeKey {
-                    at: self.at(span.start),
-                });
+                return Err(TemplateError::MergeKey { at: self.at(span.start) });
             }
             if entries.contains_key(&key) {
-                return Err(TemplateError::DuplicateKey {
-                    at: self.at(span.start),
-                    key,
-                });
+                return Err(TemplateError::DuplicateKey { at: self.at(span.start), key });
             }
             let next = self.next()?;
             let value = self.value(next, &pointer_to(pointer, &key), depth + 1)?;
@@ -298,16 +257,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The intrinsic function that `tag` abbreviates, if there is a tag.
-    fn short_form(
-        &self,
-        tag: Option<Cow<'_, Tag>>,
-        at: Marker,
-    ) -> Result<Option<ShortForm>, TemplateError> {
+    fn short_form(&self, tag: Option<Cow<'_, Tag>>, at: Marker) -> Result<Option<ShortForm>, TemplateError> {
         tag.map(|tag| {
-            ShortForm::tagged(&tag).ok_or_else(|| TemplateError::UnknownTag {
-                at: self.at(at),
-                tag: tag.to_string(),
-            })
+            ShortForm::tagged(&tag).ok_or_else(|| TemplateError::UnknownTag { at: self.at(at), tag: tag.to_string() })
         })
         .transpose()
     }

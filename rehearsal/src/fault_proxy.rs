@@ -115,37 +115,18 @@ impl Rule {
     ///
     /// The service's name is the one that requests are signed for: `acm`, `route53`, `lambda`, `ses`, `s3`, `ec2`, ...
     #[must_use]
-    pub fn on(
-        service: impl Into<String>,
-        operation: impl Into<String>,
-        when: When,
-        fault: Fault,
-    ) -> Self {
-        Self {
-            service: service.into(),
-            operation: Some(operation.into()),
-            when,
-            fault,
-        }
+    pub fn on(service: impl Into<String>, operation: impl Into<String>, when: When, fault: Fault) -> Self {
+        Self { service: service.into(), operation: Some(operation.into()), when, fault }
     }
 
     /// A fault for all operations of a service, counted together.
     #[must_use]
     pub fn on_any(service: impl Into<String>, when: When, fault: Fault) -> Self {
-        Self {
-            service: service.into(),
-            operation: None,
-            when,
-            fault,
-        }
+        Self { service: service.into(), operation: None, when, fault }
     }
 
     fn matches(&self, called: &Operation) -> bool {
-        self.service == called.service
-            && self
-                .operation
-                .as_ref()
-                .is_none_or(|operation| *operation == called.name)
+        self.service == called.service && self.operation.as_ref().is_none_or(|operation| *operation == called.name)
     }
 }
 
@@ -187,9 +168,7 @@ impl FaultProxy {
     ///
     /// When it cannot listen.
     pub async fn start(upstream: &str) -> Result<Self, ProxyError> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .map_err(ProxyError::Listen)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(ProxyError::Listen)?;
         let address = listener.local_addr().map_err(ProxyError::Listen)?;
         let client = reqwest::Client::builder()
             // The machine's own proxy settings must not lead a loopback address elsewhere.
@@ -197,21 +176,14 @@ impl FaultProxy {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(ProxyError::Client)?;
-        let shared = Arc::new(Shared {
-            upstream: upstream.trim_end_matches('/').to_owned(),
-            client,
-            state: Mutex::default(),
-        });
+        let shared =
+            Arc::new(Shared { upstream: upstream.trim_end_matches('/').to_owned(), client, state: Mutex::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let task = tokio::spawn(async move {
             // It ends when the task is aborted; there is nobody to tell about anything else.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self {
-            endpoint: format!("http://{address}"),
-            shared,
-            task,
-        })
+        Ok(Self { endpoint: format!("http://{address}"), shared, task })
     }
 
     /// The address to give to a function as `AWS_ENDPOINT_URL`.
@@ -291,11 +263,7 @@ impl Shared {
                 }
             }
         }
-        state.calls.push(Call {
-            operation: operation.clone(),
-            at: Instant::now(),
-            faulted: fault.is_some(),
-        });
+        state.calls.push(Call { operation: operation.clone(), at: Instant::now(), faulted: fault.is_some() });
         fault
     }
 
@@ -311,11 +279,7 @@ impl Shared {
             .await?;
         let status = response.status();
         let headers = end_to_end(response.headers());
-        Ok(Answer {
-            status,
-            headers,
-            body: response.bytes().await?.to_vec(),
-        })
+        Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
     }
 }
 
@@ -347,11 +311,7 @@ impl Answer {
 
     /// A gateway's error for what is wrong with the proxy's own connections.
     fn bad_gateway(message: String) -> Self {
-        Self {
-            status: StatusCode::BAD_GATEWAY,
-            headers: HeaderMap::new(),
-            body: message.into_bytes(),
-        }
+        Self { status: StatusCode::BAD_GATEWAY, headers: HeaderMap::new(), body: message.into_bytes() }
     }
 
     fn rewrite(&mut self, change: &dyn Fn(&mut Value)) {
@@ -380,22 +340,9 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Ok(body) => body.to_vec(),
         Err(error) => return Answer::bad_gateway(error.to_string()).into_response(),
     };
-    let target = parts
-        .uri
-        .path_and_query()
-        .map_or_else(|| "/".to_owned(), ToString::to_string);
-    let request = Buffered {
-        method: parts.method,
-        target,
-        headers: parts.headers,
-        body,
-    };
-    let operation = Operation::of(
-        &request.method,
-        &request.target,
-        &request.headers,
-        &request.body,
-    );
+    let target = parts.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
+    let request = Buffered { method: parts.method, target, headers: parts.headers, body };
+    let operation = Operation::of(&request.method, &request.target, &request.headers, &request.body);
     let fault = shared.record(&operation);
     respond(&shared, request, &operation, fault)
         .await
@@ -415,15 +362,7 @@ async fn respond(
         Some(Fault::Throttle) => refused(refusal::Refusal::throttle(operation)),
         Some(Fault::Deny) => refused(refusal::Refusal::deny(operation)),
         Some(Fault::ServerError) => refused(refusal::Refusal::server_error()),
-        Some(Fault::Refuse {
-            status,
-            code,
-            message,
-        }) => refused(refusal::Refusal {
-            status,
-            code,
-            message,
-        }),
+        Some(Fault::Refuse { status, code, message }) => refused(refusal::Refusal { status, code, message }),
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::HangAfterEffect) => {
             shared.pass_on(request).await?;

@@ -83,21 +83,12 @@ impl LocalAws {
         installation: &Installation,
         function_variables: &BTreeMap<String, String>,
     ) -> Result<Self, LocalAwsError> {
-        let folder = tempfile::Builder::new()
-            .prefix("local-aws-")
-            .tempdir()
-            .map_err(LocalAwsError::Folder)?;
+        let folder = tempfile::Builder::new().prefix("local-aws-").tempdir().map_err(LocalAwsError::Folder)?;
         let port = free_port().await.map_err(LocalAwsError::Listen)?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let log = installation.log(port);
-        let output = std::fs::File::create(&log).map_err(|source| LocalAwsError::Log {
-            log: log.clone(),
-            source,
-        })?;
-        let errors = output.try_clone().map_err(|source| LocalAwsError::Log {
-            log: log.clone(),
-            source,
-        })?;
+        let output = std::fs::File::create(&log).map_err(|source| LocalAwsError::Log { log: log.clone(), source })?;
+        let errors = output.try_clone().map_err(|source| LocalAwsError::Log { log: log.clone(), source })?;
         let http = reqwest::Client::builder()
             // The machine's own proxy settings must not lead a loopback address elsewhere.
             .no_proxy()
@@ -117,17 +108,8 @@ impl LocalAws {
             // A group of its own: the terminal's Ctrl-C must reach this process alone, which then ends the others in order.
             .process_group(0)
             .spawn()
-            .map_err(|source| LocalAwsError::Spawn {
-                python: installation.python.clone(),
-                source,
-            })?;
-        let mut running = Self {
-            endpoint,
-            http,
-            group: Group::led_by(child)?,
-            folder,
-            log,
-        };
+            .map_err(|source| LocalAwsError::Spawn { python: installation.python.clone(), source })?;
+        let mut running = Self { endpoint, http, group: Group::led_by(child)?, folder, log };
         running.wait_until_healthy().await?;
         Ok(running)
     }
@@ -137,11 +119,7 @@ impl LocalAws {
         let deadline = Instant::now() + START_TIMEOUT;
         loop {
             if let Some(status) = self.group.try_wait() {
-                return Err(LocalAwsError::Ended {
-                    status,
-                    end: log::end_of(&self.log).await,
-                    log: self.log.clone(),
-                });
+                return Err(LocalAwsError::Ended { status, end: log::end_of(&self.log).await, log: self.log.clone() });
             }
             let answer = self.http.get(&url).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
@@ -256,4 +234,3 @@ fn environment(
         ("PYTHONUNBUFFERED", "1".into()),
     ])
 }
-

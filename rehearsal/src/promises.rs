@@ -32,12 +32,7 @@ impl Promise {
     /// A promise that took this long to examine.
     #[must_use]
     pub fn new(name: &str, kept: bool, took: Duration, detail: String) -> Self {
-        Self {
-            name: name.to_owned(),
-            kept,
-            seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
-            detail,
-        }
+        Self { name: name.to_owned(), kept, seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0, detail }
     }
 }
 

@@ -17,7 +17,7 @@ mod destination;
 mod process;
 mod server;
 mod settings;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 use std::path::PathBuf;
@@ -101,12 +101,7 @@ impl Function {
     /// The function whose executable is `bootstrap`; nothing is started yet.
     #[must_use]
     pub fn new(bootstrap: impl Into<PathBuf>, settings: Settings) -> Self {
-        Self {
-            bootstrap: bootstrap.into(),
-            settings,
-            process: Mutex::new(None),
-            output: Arc::default(),
-        }
+        Self { bootstrap: bootstrap.into(), settings, process: Mutex::new(None), output: Arc::default() }
     }
 
     /// Hands `event` to the function under a new request id and waits until it answered, died or had `timeout`.
@@ -114,11 +109,7 @@ impl Function {
     /// # Errors
     ///
     /// When the process cannot be started; whatever the process does is an [`Outcome`].
-    pub async fn invoke(
-        &self,
-        event: &Value,
-        timeout: Duration,
-    ) -> Result<Invocation, RuntimeError> {
+    pub async fn invoke(&self, event: &Value, timeout: Duration) -> Result<Invocation, RuntimeError> {
         let request_id = new_uuid();
         self.invoke_as(&request_id, event, timeout).await
     }
@@ -140,9 +131,7 @@ impl Function {
         let warm = slot.take().and_then(Process::if_alive);
         let mut process = match warm {
             Some(process) => process,
-            None => {
-                Process::start(&self.bootstrap, &self.settings, Arc::clone(&self.output)).await?
-            }
+            None => Process::start(&self.bootstrap, &self.settings, Arc::clone(&self.output)).await?,
         };
         let done = |outcome, initialisation, duration| Invocation {
             request_id: request_id.to_owned(),
@@ -156,9 +145,7 @@ impl Function {
         }
         let initialisation = started.elapsed();
         let handed_over = Instant::now();
-        let outcome = process
-            .handle(request_id, event, timeout, &self.settings)
-            .await?;
+        let outcome = process.handle(request_id, event, timeout, &self.settings).await?;
         let duration = handed_over.elapsed();
         if matches!(outcome, Outcome::Died(_) | Outcome::TimedOut) {
             process.kill().await;
@@ -200,17 +187,11 @@ struct Output {
 
 impl Output {
     fn append(&self, bytes: &[u8]) {
-        self.bytes
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        self.bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend_from_slice(bytes);
     }
 
     fn text(&self) -> String {
-        let bytes = self
-            .bytes
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let bytes = self.bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }

@@ -7,6 +7,7 @@ mod certificate;
 mod creation;
 mod deletion;
 mod failed_creation;
+mod image;
 mod leftovers;
 mod progress;
 mod secrecy;
@@ -64,14 +65,12 @@ pub enum ScenarioError {
 ///
 /// When there can be no rehearsal because the functions do not build or the local AWS does not start. Whatever goes wrong
 /// after that is a broken promise.
-pub async fn run(
-    options: Options,
-    mut progress: impl FnMut(Progress<'_>),
-) -> Result<Report, ScenarioError> {
+pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Result<Report, ScenarioError> {
     let mut world = World::prepare(&options, &mut progress).await?;
 
     creation::run(&mut world).await;
     certificate::run(&mut world).await;
+    image::run(&mut world).await;
     failed_creation::run(&mut world).await;
     deletion::run(&mut world).await;
     leftovers::run(&mut world).await;
@@ -87,9 +86,5 @@ pub async fn run(
         world.aws.stop().await?;
         None
     };
-    Ok(Report {
-        promises: world.promises,
-        log,
-        kept,
-    })
+    Ok(Report { promises: world.promises, log, kept })
 }

@@ -18,12 +18,8 @@ fn described_stack(status: StackStatus) -> Rule {
             .stack_name("bbb")
             .creation_time(DateTime::from_secs(0))
             .stack_status(status.clone())
-            .parameters(
-                Parameter::builder().parameter_key("Kept").parameter_value("k").build(),
-            )
-            .parameters(
-                Parameter::builder().parameter_key("Dropped").parameter_value("d").build(),
-            )
+            .parameters(Parameter::builder().parameter_key("Kept").parameter_value("k").build())
+            .parameters(Parameter::builder().parameter_key("Dropped").parameter_value("d").build())
             .build();
         DescribeStacksOutput::builder().stacks(stack).build()
     })
@@ -36,13 +32,7 @@ fn created(kind: ChangeSetType) -> Rule {
             let parameters: Vec<_> = request
                 .parameters()
                 .iter()
-                .map(|p| {
-                    (
-                        p.parameter_key().unwrap_or_default(),
-                        p.parameter_value(),
-                        p.use_previous_value(),
-                    )
-                })
+                .map(|p| (p.parameter_key().unwrap_or_default(), p.parameter_value(), p.use_previous_value()))
                 .collect();
             let expected: &[_] = if kind == ChangeSetType::Update {
                 &[("Given", Some("new"), None), ("Kept", None, Some(true))]
@@ -51,9 +41,7 @@ fn created(kind: ChangeSetType) -> Rule {
             };
             request.change_set_type() == Some(&kind) && parameters == expected
         })
-        .then_output(|| {
-            CreateChangeSetOutput::builder().id("arn:change-set").stack_id("arn:bbb").build()
-        })
+        .then_output(|| CreateChangeSetOutput::builder().id("arn:change-set").stack_id("arn:bbb").build())
 }
 
 fn ready() -> DescribeChangeSetOutput {
@@ -86,19 +74,13 @@ async fn prepared(rules: &[&Rule], replace_failed: bool) -> Result<Prepared, Cha
 async fn an_update_is_waited_for_and_keeps_other_parameters() {
     let waiting = mock!(Client::describe_change_set)
         .sequence()
-        .output(|| {
-            DescribeChangeSetOutput::builder().status(ChangeSetStatus::CreateInProgress).build()
-        })
+        .output(|| DescribeChangeSetOutput::builder().status(ChangeSetStatus::CreateInProgress).build())
         .times(3)
         .output(ready)
         .repeatedly()
         .build();
     let outcome = prepared(
-        &[
-            &described_stack(StackStatus::UpdateRollbackComplete),
-            &created(ChangeSetType::Update),
-            &waiting,
-        ],
+        &[&described_stack(StackStatus::UpdateRollbackComplete), &created(ChangeSetType::Update), &waiting],
         false,
     )
     .await
@@ -128,15 +110,9 @@ async fn no_changes_is_an_outcome_and_leaves_no_change_set() {
             .status_reason("The submitted information didn't contain changes. Submit different information.")
             .build()
     });
-    let deleted =
-        mock!(Client::delete_change_set).then_output(|| DeleteChangeSetOutput::builder().build());
+    let deleted = mock!(Client::delete_change_set).then_output(|| DeleteChangeSetOutput::builder().build());
     let outcome = prepared(
-        &[
-            &described_stack(StackStatus::CreateComplete),
-            &created(ChangeSetType::Update),
-            &empty,
-            &deleted,
-        ],
+        &[&described_stack(StackStatus::CreateComplete), &created(ChangeSetType::Update), &empty, &deleted],
         false,
     )
     .await;
@@ -147,55 +123,31 @@ async fn no_changes_is_an_outcome_and_leaves_no_change_set() {
 #[tokio::test]
 async fn another_failure_is_an_error_with_its_reason() {
     let failed = mock!(Client::describe_change_set).then_output(|| {
-        DescribeChangeSetOutput::builder()
-            .status(ChangeSetStatus::Failed)
-            .status_reason("Transform not found")
-            .build()
+        DescribeChangeSetOutput::builder().status(ChangeSetStatus::Failed).status_reason("Transform not found").build()
     });
-    let error = prepared(
-        &[
-            &described_stack(StackStatus::CreateComplete),
-            &created(ChangeSetType::Update),
-            &failed,
-        ],
-        false,
-    )
-    .await
-    .expect_err("it failed");
+    let error =
+        prepared(&[&described_stack(StackStatus::CreateComplete), &created(ChangeSetType::Update), &failed], false)
+            .await
+            .expect_err("it failed");
     assert!(error.to_string().ends_with("Transform not found"), "{error}");
 }
 
 #[tokio::test]
 async fn a_stack_under_review_is_created() {
     let ready = mock!(Client::describe_change_set).then_output(ready);
-    let outcome = prepared(
-        &[
-            &described_stack(StackStatus::ReviewInProgress),
-            &created(ChangeSetType::Create),
-            &ready,
-        ],
-        false,
-    )
-    .await
-    .expect("prepared");
+    let outcome =
+        prepared(&[&described_stack(StackStatus::ReviewInProgress), &created(ChangeSetType::Create), &ready], false)
+            .await
+            .expect("prepared");
     assert!(matches!(outcome, Prepared::Ready(ChangeSet { creates: true, .. })));
 }
 
 #[tokio::test]
 async fn states_that_cannot_be_changed_are_told_apart() {
     let refused = async |status| prepared(&[&described_stack(status)], false).await;
-    assert!(matches!(
-        refused(StackStatus::RollbackComplete).await,
-        Err(ChangeSetError::FailedCreation { .. })
-    ));
-    assert!(matches!(
-        refused(StackStatus::UpdateInProgress).await,
-        Err(ChangeSetError::Busy { .. })
-    ));
-    assert!(matches!(
-        refused(StackStatus::UpdateRollbackFailed).await,
-        Err(ChangeSetError::Stuck { .. })
-    ));
+    assert!(matches!(refused(StackStatus::RollbackComplete).await, Err(ChangeSetError::FailedCreation { .. })));
+    assert!(matches!(refused(StackStatus::UpdateInProgress).await, Err(ChangeSetError::Busy { .. })));
+    assert!(matches!(refused(StackStatus::UpdateRollbackFailed).await, Err(ChangeSetError::Stuck { .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,8 +170,7 @@ async fn the_remains_of_a_failed_creation_are_deleted_when_asked() {
         })
         .repeatedly()
         .build();
-    let resources =
-        mock!(Client::list_stack_resources).then_output(|| ListStackResourcesOutput::builder().build());
+    let resources = mock!(Client::list_stack_resources).then_output(|| ListStackResourcesOutput::builder().build());
     let deleted = mock!(Client::delete_stack).then_output(|| DeleteStackOutput::builder().build());
     let ready = mock!(Client::describe_change_set).then_output(ready);
     let outcome = prepared(

@@ -23,20 +23,12 @@ pub struct Cause {
 ///
 /// A roll-back may fail at other resources later on; what made it necessary is the cause.
 pub(super) fn deepest(events: &[Event]) -> Option<Cause> {
-    let failures: Vec<&Event> = events
-        .iter()
-        .filter(|event| event.status.ends_with("_FAILED") && !is_cancellation(event))
-        .collect();
-    let stacks_with_failures: BTreeSet<&str> = failures
-        .iter()
-        .filter(|event| !event.is_about_its_stack())
-        .map(|event| event.stack_id.as_str())
-        .collect();
+    let failures: Vec<&Event> =
+        events.iter().filter(|event| event.status.ends_with("_FAILED") && !is_cancellation(event)).collect();
+    let stacks_with_failures: BTreeSet<&str> =
+        failures.iter().filter(|event| !event.is_about_its_stack()).map(|event| event.stack_id.as_str()).collect();
     let is_echo = |event: &Event| {
-        event.is_about_its_stack()
-            || event
-                .nested_stack()
-                .is_some_and(|nested| stacks_with_failures.contains(nested))
+        event.is_about_its_stack() || event.nested_stack().is_some_and(|nested| stacks_with_failures.contains(nested))
     };
     failures
         .iter()
@@ -54,9 +46,10 @@ pub(super) fn deepest(events: &[Event]) -> Option<Cause> {
 
 /// Whether a resource was only given up because another one failed.
 fn is_cancellation(event: &Event) -> bool {
-    event.reason.as_deref().is_some_and(|reason| {
-        reason.starts_with("Resource") && reason.trim_end_matches('.').ends_with("cancelled")
-    })
+    event
+        .reason
+        .as_deref()
+        .is_some_and(|reason| reason.starts_with("Resource") && reason.trim_end_matches('.').ends_with("cancelled"))
 }
 
 #[cfg(test)]

@@ -38,9 +38,7 @@ fn history(stack: &'static str, now: &Arc<Mutex<i64>>, events: Vec<StackEvent>) 
                 .rev()
                 .cloned()
                 .collect();
-            DescribeStackEventsOutput::builder()
-                .set_stack_events(Some(past))
-                .build()
+            DescribeStackEventsOutput::builder().set_stack_events(Some(past)).build()
         })
 }
 
@@ -79,31 +77,20 @@ async fn nested_events_join_the_stream_once_and_in_order() {
                 .resource_status(ResourceStatus::CreateComplete)
                 .last_updated_timestamp(DateTime::from_secs(0))
                 .build();
-            ListStackResourcesOutput::builder()
-                .stack_resource_summaries(nested)
-                .build()
+            ListStackResourcesOutput::builder().stack_resource_summaries(nested).build()
         });
-    let of_inner =
-        mock!(Client::list_stack_resources).then_output(|| ListStackResourcesOutput::builder().build());
-    let client = mock_client!(
-        aws_sdk_cloudformation,
-        RuleMode::MatchAny,
-        [&root, &inner, &of_root, &of_inner]
-    );
+    let of_inner = mock!(Client::list_stack_resources).then_output(|| ListStackResourcesOutput::builder().build());
+    let client = mock_client!(aws_sdk_cloudformation, RuleMode::MatchAny, [&root, &inner, &of_root, &of_inner]);
 
     let mark = Mark::before(&client, "arn:root").await.expect("a mark");
     let mut shown = Vec::new();
-    let followed = follow(&client, &mark, |event| shown.push(event.id.clone()))
-        .await
-        .expect("followed");
+    let followed = follow(&client, &mark, |event| shown.push(event.id.clone())).await.expect("followed");
 
     assert_eq!(followed.status, "UPDATE_COMPLETE");
     assert!(followed.succeeded());
     let mut all: Vec<_> = followed.events.iter().map(|event| event.id.clone()).collect();
     assert_eq!(shown, all);
-    let of = |stack: &str| -> Vec<String> {
-        shown.iter().filter(|id| id.starts_with(stack)).cloned().collect()
-    };
+    let of = |stack: &str| -> Vec<String> { shown.iter().filter(|id| id.starts_with(stack)).cloned().collect() };
     assert_eq!(of("root"), ["root-10", "root-11", "root-20", "root-21", "root-22"]);
     assert_eq!(of("inner"), ["inner-12", "inner-13", "inner-14"]);
     all.sort();
@@ -115,9 +102,7 @@ async fn nested_events_join_the_stream_once_and_in_order() {
 #[tokio::test(start_paused = true)]
 async fn throttling_is_waited_out_and_a_refusal_is_not() {
     let throttled = || {
-        DescribeStackEventsError::generic(
-            ErrorMetadata::builder().code("Throttling").message("Rate exceeded").build(),
-        )
+        DescribeStackEventsError::generic(ErrorMetadata::builder().code("Throttling").message("Rate exceeded").build())
     };
     let rule = mock!(Client::describe_stack_events)
         .sequence()
@@ -131,19 +116,12 @@ async fn throttling_is_waited_out_and_a_refusal_is_not() {
         .repeatedly()
         .build();
     let client = mock_client!(aws_sdk_cloudformation, RuleMode::Sequential, [&rule]);
-    let mark = Mark {
-        root: "arn:root".to_owned(),
-        newest: BTreeMap::new(),
-    };
+    let mark = Mark { root: "arn:root".to_owned(), newest: BTreeMap::new() };
     let followed = follow(&client, &mark, |_| {}).await.expect("followed");
     assert_eq!(followed.status, "DELETE_COMPLETE");
 
-    let refused = mock!(Client::describe_stack_events).then_error(|| {
-        DescribeStackEventsError::generic(ErrorMetadata::builder().code("AccessDenied").build())
-    });
+    let refused = mock!(Client::describe_stack_events)
+        .then_error(|| DescribeStackEventsError::generic(ErrorMetadata::builder().code("AccessDenied").build()));
     let client = mock_client!(aws_sdk_cloudformation, [&refused]);
-    assert!(matches!(
-        follow(&client, &mark, |_| {}).await,
-        Err(EventsError::DescribeStackEvents { .. })
-    ));
+    assert!(matches!(follow(&client, &mark, |_| {}).await, Err(EventsError::DescribeStackEvents { .. })));
 }

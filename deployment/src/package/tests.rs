@@ -15,23 +15,16 @@ fn bucket(full: bool) -> (Bucket, Arc<Mutex<Vec<String>>>) {
     let head = if full {
         mock!(Client::head_object).then_output(|| HeadObjectOutput::builder().build())
     } else {
-        mock!(Client::head_object)
-            .then_error(|| HeadObjectError::NotFound(NotFound::builder().build()))
+        mock!(Client::head_object).then_error(|| HeadObjectError::NotFound(NotFound::builder().build()))
     };
     let upload = mock!(Client::put_object)
         .match_requests(move |request| {
-            seen.lock()
-                .expect("the keys")
-                .push(request.key().unwrap_or_default().to_owned());
+            seen.lock().expect("the keys").push(request.key().unwrap_or_default().to_owned());
             true
         })
         .then_output(|| PutObjectOutput::builder().build());
     let client = mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&head, &upload]);
-    let bucket = Bucket {
-        client,
-        name: "artifacts".to_owned(),
-        region: "eu-central-1".to_owned(),
-    };
+    let bucket = Bucket { client, name: "artifacts".to_owned(), region: "eu-central-1".to_owned() };
     (bucket, put)
 }
 
@@ -87,26 +80,14 @@ fn whole_project() -> TempDir {
 async fn paths_become_addresses_by_content() {
     let root = whole_project();
     let (bucket, put) = bucket(false);
-    let packaged = package(&root.path().join("template.yaml"), &bucket)
-        .await
-        .expect("packaged");
+    let packaged = package(&root.path().join("template.yaml"), &bucket).await.expect("packaged");
 
     let resources = &packaged.template["Resources"];
-    let nested = resources["Nested"]["Properties"]["TemplateURL"]
-        .as_str()
-        .expect("an address");
-    let key = nested
-        .strip_prefix("https://s3.eu-central-1.amazonaws.com/artifacts/")
-        .expect("path style");
+    let nested = resources["Nested"]["Properties"]["TemplateURL"].as_str().expect("an address");
+    let key = nested.strip_prefix("https://s3.eu-central-1.amazonaws.com/artifacts/").expect("path style");
     assert_eq!(key.len(), 64 + ".template.json".len());
-    assert_eq!(
-        resources["Elsewhere"]["Properties"]["TemplateURL"],
-        "https://s3.amazonaws.com/other/t.yaml"
-    );
-    assert_eq!(
-        resources["Inline"]["Properties"]["Code"],
-        json!({"ZipFile": "pass"})
-    );
+    assert_eq!(resources["Elsewhere"]["Properties"]["TemplateURL"], "https://s3.amazonaws.com/other/t.yaml");
+    assert_eq!(resources["Inline"]["Properties"]["Code"], json!({"ZipFile": "pass"}));
     let keys = put.lock().expect("the keys").clone();
     assert_eq!(keys.len(), 4, "two templates, an archive, a folder: {keys:?}");
     assert!(keys[..2].iter().all(|key| key.ends_with(".zip")));
@@ -115,9 +96,7 @@ async fn paths_become_addresses_by_content() {
     assert!(packaged.artifacts.iter().all(|artifact| artifact.uploaded));
 
     let (again, _) = self::bucket(false);
-    let again = package(&root.path().join("template.yaml"), &again)
-        .await
-        .expect("packaged");
+    let again = package(&root.path().join("template.yaml"), &again).await.expect("packaged");
     assert_eq!(again.url, packaged.url, "the same content has the same key");
 }
 
@@ -125,9 +104,7 @@ async fn paths_become_addresses_by_content() {
 async fn what_is_there_is_not_uploaded_again() {
     let root = whole_project();
     let (bucket, put) = bucket(true);
-    let packaged = package(&root.path().join("template.yaml"), &bucket)
-        .await
-        .expect("packaged");
+    let packaged = package(&root.path().join("template.yaml"), &bucket).await.expect("packaged");
     assert!(put.lock().expect("the keys").is_empty());
     assert_eq!(packaged.artifacts.len(), 4);
     assert!(packaged.artifacts.iter().all(|artifact| !artifact.uploaded));
@@ -137,10 +114,8 @@ async fn what_is_there_is_not_uploaded_again() {
 async fn a_missing_bootstrap_says_how_to_build_it() {
     let root = project(&[("template.yaml", ROOT), ("templates/nested.yaml", NESTED)]);
     let (bucket, _) = bucket(false);
-    let error = package(&root.path().join("template.yaml"), &bucket)
-        .await
-        .expect_err("the archive is missing")
-        .to_string();
+    let error =
+        package(&root.path().join("template.yaml"), &bucket).await.expect_err("the archive is missing").to_string();
     assert!(error.contains("nested.yaml:"), "{error}");
     assert!(!error.contains(".."), "{error}");
     assert!(
@@ -159,25 +134,17 @@ async fn a_template_nested_in_itself_is_refused() {
     let root = project(&[("a.yaml", looping)]);
     let (bucket, _) = bucket(false);
     let path = root.path().canonicalize().expect("a path").join("a.yaml");
-    assert!(matches!(
-        package(&path, &bucket).await,
-        Err(PackageError::Circular { .. })
-    ));
+    assert!(matches!(package(&path, &bucket).await, Err(PackageError::Circular { .. })));
 }
 
 #[tokio::test]
 async fn code_that_is_no_archive_is_refused() {
     let root = project(&[
-        (
-            "t.yaml",
-            b"Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: code.txt\n",
-        ),
+        ("t.yaml", b"Resources:\n  F:\n    Type: AWS::Lambda::Function\n    Properties:\n      Code: code.txt\n"),
         ("code.txt", b"no archive"),
     ]);
     let (bucket, _) = bucket(false);
-    let error = package(&root.path().join("t.yaml"), &bucket)
-        .await
-        .expect_err("no archive");
+    let error = package(&root.path().join("t.yaml"), &bucket).await.expect_err("no archive");
     assert!(matches!(error, PackageError::NotAnArchive { .. }));
     assert!(error.to_string().contains("t.yaml:5:13"), "{error}");
 }

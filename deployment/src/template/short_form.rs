@@ -55,11 +55,7 @@ impl ShortForm {
 
     /// The function's name in the long form.
     pub(super) fn long_name(self) -> String {
-        if self.bare {
-            self.name.to_owned()
-        } else {
-            format!("Fn::{}", self.name)
-        }
+        if self.bare { self.name.to_owned() } else { format!("Fn::{}", self.name) }
     }
 
     /// The long form of the function called with `argument`.
@@ -71,9 +67,7 @@ impl ShortForm {
     pub(super) fn of_text(self, text: &str) -> Value {
         // `!GetAtt Stack.Outputs.Name`: only the first dot separates; the attribute may have more.
         match text.split_once('.') {
-            Some((resource, attribute)) if self.name == "GetAtt" => {
-                self.of(json!([resource, attribute]))
-            }
+            Some((resource, attribute)) if self.name == "GetAtt" => self.of(json!([resource, attribute])),
             _ => self.of(Value::from(text)),
         }
     }

@@ -4,15 +4,11 @@ use serde_json::json;
 use super::*;
 
 fn parse(text: &str) -> Value {
-    Template::parse(Path::new("t.yaml"), text)
-        .expect("the template parses")
-        .body
+    Template::parse(Path::new("t.yaml"), text).expect("the template parses").body
 }
 
 fn error(text: &str) -> String {
-    Template::parse(Path::new("t.yaml"), text)
-        .expect_err("the template is refused")
-        .to_string()
+    Template::parse(Path::new("t.yaml"), text).expect_err("the template is refused").to_string()
 }
 
 #[test]
@@ -121,22 +117,13 @@ fn json_is_accepted_with_positions() {
         "{\n\t\"Resources\": {\"A\":{\"Type\": \"T\", \"N\": [1, \"\\u00e9\"]}}\n}",
     )
     .expect("JSON parses");
-    assert_eq!(
-        template.body,
-        json!({"Resources": {"A": {"Type": "T", "N": [1, "é"]}}})
-    );
-    assert_eq!(
-        template.locate("/Resources/A/Type").to_string(),
-        "t.json:2:29"
-    );
+    assert_eq!(template.body, json!({"Resources": {"A": {"Type": "T", "N": [1, "é"]}}}));
+    assert_eq!(template.locate("/Resources/A/Type").to_string(), "t.json:2:29");
 }
 
 #[test]
 fn json_that_is_not_yaml_is_accepted_too() {
-    assert_eq!(
-        parse(r#"{"Description": "\ud83d\ude00"}"#),
-        json!({"Description": "😀"})
-    );
+    assert_eq!(parse(r#"{"Description": "\ud83d\ude00"}"#), json!({"Description": "😀"}));
 }
 
 #[test]
@@ -146,18 +133,11 @@ fn positions_lead_to_the_value() {
         "Resources:\n  A:\n    Type: T\n    Properties:\n      Code: !If [X, y, z]\n      Arn: !GetAtt B.C\n",
     )
     .expect("the template parses");
-    assert_eq!(
-        template
-            .locate("/Resources/A/Properties/Code")
-            .to_string(),
-        "t.yaml:5:13"
-    );
+    assert_eq!(template.locate("/Resources/A/Properties/Code").to_string(), "t.yaml:5:13");
     let inside = template.locate("/Resources/A/Properties/Code/Fn::If/1");
     assert_eq!(inside.position.map(|p| (p.line, p.column)), Some((5, 21)));
     assert_eq!(
-        template
-            .locate("/Resources/A/Properties/Arn/Fn::GetAtt/0")
-            .position,
+        template.locate("/Resources/A/Properties/Arn/Fn::GetAtt/0").position,
         template.locate("/Resources/A/Properties/Arn").position
     );
 }
@@ -165,10 +145,7 @@ fn positions_lead_to_the_value() {
 #[test]
 fn refusals_say_where() {
     assert_eq!(error("A: 1\nB:\n  A: 1\n  A: 2\n"), "t.yaml:4:3: `A` is given twice");
-    assert_eq!(
-        error("A:\n  B: !Reff x\n"),
-        "t.yaml:2:6: `!Reff` is not an intrinsic function"
-    );
+    assert_eq!(error("A:\n  B: !Reff x\n"), "t.yaml:2:6: `!Reff` is not an intrinsic function");
     assert!(error("A: &x 1\nB: *x\n").starts_with("t.yaml:2:4: CloudFormation does not support YAML aliases"));
     assert!(error("A:\n  <<: {B: 1}\n").starts_with("t.yaml:2:3: "));
     assert!(error("A: ~\n").starts_with("t.yaml:1:4: the value is null"));
@@ -195,8 +172,7 @@ fn body() -> impl Strategy<Value = Value> {
                 .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     });
-    prop::collection::btree_map("[A-Za-z]{1,8}", tree, 1..4)
-        .prop_map(|map| Value::Object(map.into_iter().collect()))
+    prop::collection::btree_map("[A-Za-z]{1,8}", tree, 1..4).prop_map(|map| Value::Object(map.into_iter().collect()))
 }
 
 /// Writes `value` as block-style YAML with every string in double quotes.

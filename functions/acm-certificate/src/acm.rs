@@ -104,7 +104,7 @@ impl Certificates {
                 page.map_err(|error| Error::List { region: region.to_owned(), source: AwsError::from(error) })?;
             found.extend(page.certificate_summary_list.unwrap_or_default());
         }
-        found.retain(|summary| summary.r#type().is_none_or(|kind| *kind == CertificateType::AmazonIssued));
+        found.retain(|summary| summary.r#type().is_none_or(|kind| *kind != CertificateType::Imported));
         Ok(found)
     }
 

@@ -19,7 +19,7 @@ use std::{
 
 use aws_sdk_acm::types::CertificateDetail;
 use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource, with_causes};
-use hosted_zone::{HostedZone, HostedZones, Record, RecordType, ZoneReference, delegation_problem, normalised};
+use hosted_zone::{Delegation, HostedZone, HostedZones, Record, RecordType, ZoneReference, delegation, normalised};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
@@ -29,7 +29,7 @@ use crate::{
     Error,
     acm::{Certificates, Order, Removal},
     arn::CertificateArn,
-    names::validated_domain,
+    names::{all_names, validated_domain},
     properties::{acm_tag, hex, ownership_tags},
     relatives::{self, Own},
     validation::{self, Progress},
@@ -67,7 +67,7 @@ pub struct Certificate {
 const SOON: Duration = Duration::from_secs(2);
 
 /// How long ACM may take to know a certificate that it has just accepted.
-const CONSISTENCY: Duration = Duration::from_secs(30);
+pub(crate) const CONSISTENCY: Duration = Duration::from_secs(30);
 
 /// After this time without validation something is probably wrong, and the delegation is looked into. ACM needs minutes at most.
 const SUSPICION: Duration = Duration::from_secs(90);
@@ -185,6 +185,8 @@ impl Certificate {
         }
         let records = match validation::records(&certificate, epoch_now())? {
             Ok(records) => records,
+            // A private authority asks for no records.
+            Err(_) if progress == Progress::Issued => return Ok(ready()),
             Err(unknown) => {
                 let names = unknown.join(", ");
                 return Ok(Pending::new(format!("ACM has not named the validation records of {names} yet"))
@@ -271,14 +273,22 @@ impl Certificate {
         }
         let references: BTreeSet<_> =
             records.iter().filter_map(|record| properties.zone_of(&validated_by(&record.name)).ok()).collect();
+        let mut all_right = true;
         for reference in references {
-            if let Ok(zone) = self.zones.open(&reference).await
-                && let Some(problem) = delegation_problem(&zone).await
-            {
-                return format!("; {problem}");
+            match self.zones.open(&reference).await {
+                Ok(zone) => match delegation(&zone).await {
+                    Delegation::Wrong(problem) => return format!("; {problem}"),
+                    Delegation::Right => {}
+                    Delegation::Unknown => all_right = false,
+                },
+                Err(_) => all_right = false,
             }
         }
-        "; the delegation of the zone looks right, so look for CAA records that do not allow amazon.com".to_owned()
+        if all_right {
+            "; the delegation of the zone is right, so look for CAA records that do not allow amazon.com".to_owned()
+        } else {
+            "; check that the public DNS leads to the zone's name servers".to_owned()
+        }
     }
 
     /// Changes in place what can be changed.
@@ -308,8 +318,9 @@ impl Certificate {
         Ok(())
     }
 
-    /// Deletes what failed or cancelled updates left behind: certificates of this resource that are neither the one before nor the one after.
-    async fn tidy(&self, request: &Request, keep: [&str; 2], all: &[&Properties]) {
+    /// Deletes what an update that is being rolled back made: certificates of this resource with the digest that is being left, and neither
+    /// the one before nor the one after. Others of this resource are left alone, because a template may have asked to retain them.
+    async fn tidy(&self, request: &Request, keep: [&str; 2], left: &str, all: &[&Properties]) {
         let own = match self.own(request, all).await {
             Ok(own) => own,
             Err(error) => {
@@ -317,7 +328,7 @@ impl Certificate {
                 return;
             }
         };
-        for orphan in own.iter().filter(|own| !keep.contains(&own.arn.as_str()) && !own.in_use) {
+        for orphan in own.iter().filter(|own| own.digest == left && !keep.contains(&own.arn.as_str()) && !own.in_use) {
             match self.certificates.delete(&orphan.arn).await {
                 Ok(_) => info!(arn = orphan.arn, "left behind by an earlier update, deleted"),
                 Err(error) => warn!(reason = %with_causes(&error), "left behind by an earlier update, not deleted"),
@@ -395,6 +406,17 @@ fn validated_by(record_name: &str) -> String {
     name.split_once('.').map(|(_, domain)| domain.to_owned()).unwrap_or_default()
 }
 
+/// Whether a certificate of which nothing else is known has the names and the kind of key that are asked for.
+fn is_described_by(certificate: &CertificateDetail, properties: &Properties) -> bool {
+    let first = certificate.domain_name().unwrap_or_default();
+    let algorithm = certificate.key_algorithm().map_or("RSA_2048", |algorithm| algorithm.as_str());
+    let wanted = properties.key_algorithm.as_deref().unwrap_or("RSA_2048");
+    normalised(first) == normalised(&properties.domain_name)
+        && all_names(first, certificate.subject_alternative_names()) == properties.names()
+        // ACM describes the algorithm with a dash, and asks for it with an underscore.
+        && algorithm.replace('-', "_") == wanted.replace('-', "_")
+}
+
 fn doomed(certificate: &CertificateDetail) -> Vec<(String, String)> {
     let records = certificate.domain_validation_options().iter().filter_map(|option| option.resource_record());
     let unique: BTreeSet<_> = records.map(|record| (record.name().to_owned(), record.value().to_owned())).collect();
@@ -447,20 +469,28 @@ impl Resource for Certificate {
                 self.check_zones(&properties).await?;
                 let digest = properties.digest(home);
                 let own = self.own(request, &all).await?;
-                let current_exists =
-                    CertificateArn::parse(current).is_some() && self.certificates.describe(current).await?.is_some();
-                // A certificate without tags is one from before this provider; what it is, the old properties say.
+                let standing = match CertificateArn::parse(current) {
+                    Some(_) => self.certificates.describe(current).await?,
+                    None => None,
+                };
+                // A certificate without tags is one from before this provider; what it is, the old properties say, or else its description.
                 let old_digest = old.as_ref().map(|old| old.digest(home));
                 let tagged = own.iter().find(|own| own.arn == current).map(|own| own.digest.clone());
-                let is_current = tagged.as_ref().or(old_digest.as_ref()) == Some(&digest);
+                let is_current = match (tagged.as_ref().or(old_digest.as_ref()), &standing) {
+                    (Some(before), _) => *before == digest,
+                    (None, Some(standing)) => is_described_by(standing, &properties),
+                    (None, None) => false,
+                };
+                let current_exists = standing.is_some();
                 if current_exists && is_current {
-                    request.created(current);
+                    // Recorded only then: a later look at a recorded certificate changes nothing in place.
                     self.change_in_place(request, current, &properties, old.as_ref()).await?;
+                    request.created(current);
                     current.to_owned()
                 } else if let Some(earlier) = own.iter().find(|own| own.digest == digest && own.arn != current) {
                     // Either this request was begun before, or an update is being rolled back to what it came from.
-                    request.created(&earlier.arn);
                     self.change_in_place(request, &earlier.arn, &properties, old.as_ref()).await?;
+                    request.created(&earlier.arn);
                     earlier.arn.clone()
                 } else {
                     if let (true, None, Some(old_digest)) = (current_exists, &tagged, &old_digest) {
@@ -472,8 +502,8 @@ impl Resource for Certificate {
             }
         };
         let outcome = self.follow(request, &properties, &arn).await?;
-        if matches!(outcome, Outcome::Ready(_)) {
-            self.tidy(request, [current, &arn], &all).await;
+        if let (Outcome::Ready(_), Some(old)) = (&outcome, &old) {
+            self.tidy(request, [current, &arn], &old.digest(home), &all).await;
         }
         Ok(outcome)
     }

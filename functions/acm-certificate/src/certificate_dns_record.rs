@@ -17,6 +17,7 @@ use crate::{
     Error,
     acm::Certificates,
     arn::CertificateArn,
+    certificate::CONSISTENCY,
     validation::{self, Progress},
 };
 
@@ -57,10 +58,15 @@ impl CertificateDnsRecord {
         Self { certificates }
     }
 
-    async fn read(&self, properties: &Properties) -> Result<Outcome<Attributes>, Error> {
+    async fn read(&self, request: &Request, properties: &Properties) -> Result<Outcome<Attributes>, Error> {
         let arn = &properties.certificate_arn;
         CertificateArn::parse(arn).ok_or(Error::NotAnArn)?;
-        let certificate = self.certificates.describe(arn).await?.ok_or_else(|| Error::Gone(arn.clone()))?;
+        let Some(certificate) = self.certificates.describe(arn).await? else {
+            let gone = Error::Gone(arn.clone());
+            // It may have been requested a moment ago.
+            let is_new = request.elapsed() < CONSISTENCY;
+            return if is_new { Ok(Pending::new(gone.to_string()).into()) } else { Err(gone) };
+        };
         let first = certificate.domain_name().unwrap_or_default().to_owned();
         if let Progress::Ended { status, reason } = validation::progress(&certificate) {
             return Err(Error::NotIssued { domain: first, status, reason });
@@ -105,18 +111,18 @@ impl Resource for CertificateDnsRecord {
     type Attributes = Attributes;
     type Error = Error;
 
-    async fn create(&self, _: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
-        self.read(&properties).await
+    async fn create(&self, request: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
+        self.read(request, &properties).await
     }
 
     async fn update(
         &self,
-        _: &Request,
+        request: &Request,
         _: &str,
         properties: Properties,
         _: Option<Properties>,
     ) -> Result<Outcome<Attributes>, Error> {
-        self.read(&properties).await
+        self.read(request, &properties).await
     }
 
     async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {

@@ -9,6 +9,7 @@ use crate::{
     Error,
     acm::Certificates,
     arn::CertificateArn,
+    certificate::CONSISTENCY,
     validation::{self, Progress},
 };
 
@@ -32,10 +33,15 @@ impl IssuedCertificate {
         Self { certificates }
     }
 
-    async fn check(&self, properties: &Properties) -> Result<Outcome<()>, Error> {
+    async fn check(&self, request: &Request, properties: &Properties) -> Result<Outcome<()>, Error> {
         let arn = &properties.certificate_arn;
         CertificateArn::parse(arn).ok_or(Error::NotAnArn)?;
-        let certificate = self.certificates.describe(arn).await?.ok_or_else(|| Error::Gone(arn.clone()))?;
+        let Some(certificate) = self.certificates.describe(arn).await? else {
+            let gone = Error::Gone(arn.clone());
+            // It may have been requested a moment ago.
+            let is_new = request.elapsed() < CONSISTENCY;
+            return if is_new { Ok(Pending::new(gone.to_string()).into()) } else { Err(gone) };
+        };
         match validation::progress(&certificate) {
             Progress::Issued => Ok(Ready::new(arn, ()).into()),
             Progress::Waiting { names } => {
@@ -58,18 +64,18 @@ impl Resource for IssuedCertificate {
     type Attributes = ();
     type Error = Error;
 
-    async fn create(&self, _: &Request, properties: Properties) -> Result<Outcome<()>, Error> {
-        self.check(&properties).await
+    async fn create(&self, request: &Request, properties: Properties) -> Result<Outcome<()>, Error> {
+        self.check(request, &properties).await
     }
 
     async fn update(
         &self,
-        _: &Request,
+        request: &Request,
         _: &str,
         properties: Properties,
         _: Option<Properties>,
     ) -> Result<Outcome<()>, Error> {
-        self.check(&properties).await
+        self.check(request, &properties).await
     }
 
     async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {

@@ -33,7 +33,11 @@ pub(crate) async fn own(
         if !domains.is_empty() && !domains.contains(&domain) {
             continue;
         }
-        let tags = certificates.tags(&arn).await?;
+        let tags = match certificates.tags(&arn).await {
+            // Somebody has deleted it since it was listed.
+            Err(Error::ReadTags { source, .. }) if source.is("ResourceNotFoundException") => continue,
+            tags => tags?,
+        };
         let is = |key: &str, value: &str| tags.get(key).is_some_and(|tag| tag == value);
         if is(STACK_TAG, request.stack_id()) && is(LOGICAL_ID_TAG, request.logical_resource_id()) {
             let digest = tags.get(DIGEST_TAG).cloned().unwrap_or_default();

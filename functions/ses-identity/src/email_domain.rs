@@ -20,7 +20,7 @@
 //! **Delete.** The records that belong to the identity are removed if they are as written, then the identity.
 
 use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource, with_causes};
-use hosted_zone::{HostedZone, Record, RecordType, Role, ZoneReference, delegation_problem, normalised};
+use hosted_zone::{Delegation, HostedZone, Record, RecordType, Role, ZoneReference, delegation, normalised};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, time::Duration};
 use tracing::{info, warn};
@@ -653,17 +653,17 @@ impl EmailDomain {
         if request.elapsed() < SUSPICION.min(request.remaining()) {
             return String::new();
         }
-        if let Ok(zone) = self.services.zones.open(&plan.zone).await
-            && let Some(problem) = delegation_problem(&zone).await
-        {
-            return format!("; {problem}");
-        }
-        match identity.problem.as_deref() {
-            Some("HOST_NOT_FOUND" | "TYPE_NOT_FOUND") => {
-                "; SES does not find them yet, although the delegation looks right: it looks again by itself".to_owned()
+        let delegation = match self.services.zones.open(&plan.zone).await {
+            Ok(zone) => delegation(&zone).await,
+            Err(_) => Delegation::Unknown,
+        };
+        let ses_says = identity.problem.as_deref().map(|problem| format!("; SES says {problem}")).unwrap_or_default();
+        match delegation {
+            Delegation::Wrong(problem) => format!("; {problem}"),
+            Delegation::Right => {
+                format!("{ses_says}; the delegation of the zone is right, and SES looks again by itself")
             }
-            Some(problem) => format!("; SES says {problem}"),
-            None => "; the delegation of the zone looks right".to_owned(),
+            Delegation::Unknown => format!("{ses_says}; check that the public DNS leads to the zone's name servers"),
         }
     }
 

@@ -8,7 +8,10 @@ from types import ModuleType
 from . import guard
 
 # In this order: a part may use what an earlier one has put in place.
-_PARTS = ("server", "functions", "route53", "acm", "images", "public_parameters", "cloudformation", "iam")
+_PARTS = (
+    "server", "functions", "route53", "acm", "images", "public_parameters", "access_keys", "secrets_manager",
+    "cloudformation", "ses", "iam",
+)
 
 
 def _parts() -> list[ModuleType]:

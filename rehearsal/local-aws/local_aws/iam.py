@@ -6,16 +6,19 @@ import json
 from urllib.parse import unquote
 
 from ministack.core import iam_actions
-from ministack.services import route53
+from ministack.core.responses import get_region
+from ministack.services import acm, route53, tagging
 
 from .patching import replace
 from .route53 import normalise
+from .ses import authorization as ses
 
 NEEDS = {
     "ministack.core.iam_actions:_lambda_action": "method, path",
     "ministack.core.iam_actions:extract_resource_arn":
         "service, method, path, headers, body, query_params, region, account_id",
     "ministack.core.iam_actions:request_tag_context": "service, iam_action, body, params",
+    "ministack.services.tagging:_RESOURCE_TAG_COLLECTORS": dict,
 }
 
 _LAMBDA_ACTIONS = {
@@ -66,7 +69,13 @@ def _certificate_keys(body: bytes) -> dict:
     }
 
 
+def _certificates_tags() -> list:
+    return [(arn, certificate.get("Tags", [])) for arn, certificate in acm._certificates.items()]
+
+
 def install() -> None:
+    # aws:ResourceTag is evaluated for the services listed here only.
+    tagging._RESOURCE_TAG_COLLECTORS["acm"] = _certificates_tags
     lambda_action = iam_actions._lambda_action
     resource_arn = iam_actions.extract_resource_arn
     tag_context = iam_actions.request_tag_context
@@ -80,6 +89,8 @@ def install() -> None:
         parts = [part for part in path.split("/") if part]
         if service == "route53" and parts[1:2] == ["change"] and len(parts) > 2:
             return f"arn:aws:route53:::change/{parts[2]}"
+        if service == "ses":
+            return ses.resource(_first(query_params, "Action"), method, path, body, query_params, region)
         if service == "route53" and parts[1:2] in (["hostedzone"], ["hostedzonesbyname"]) and len(parts) == 2:
             return "*"
         arn = resource_arn(service, method, path, headers, body, query_params, region, account_id)
@@ -96,6 +107,10 @@ def install() -> None:
             context.update(_record_keys(body))
         elif iam_action == "acm:RequestCertificate":
             context.update(_certificate_keys(body))
+        elif service == "ses" and body[:1] != b"{":
+            action = iam_action.split(":")[1]
+            arn = ses.resource(action, "POST", "/", body, params, get_region())
+            context.update(ses.context(action, "/", body, params, arn))
         return context
 
     replace(iam_actions, "_lambda_action", action_of_lambda)

@@ -93,6 +93,20 @@ def public_values(name: str, record_type: str) -> set[str]:
     return values
 
 
+def public_records(name: str) -> list[dict]:
+    """The records of a name in the public zones that hold it most closely."""
+    wanted = normalise(name)
+    zones = {
+        zone_id: len(zone["name"]) for zone_id, zone in route53._zones.items()
+        if not zone.get("private") and _is_inside(wanted, zone["name"])
+    }
+    closest = max(zones.values(), default=0)
+    return [
+        record for zone_id, length in zones.items() if length == closest
+        for record in route53._records.get(zone_id, []) if normalise(record["Name"]) == wanted
+    ]
+
+
 def apply_changes(zone_id: str, changes: list[tuple[str, dict]]) -> tuple[str, str] | None:
     """Make all changes or none; the error's code and message when it is none."""
     with route53._lock:

@@ -1,8 +1,10 @@
-"""One local AWS for a test module, and clients for it."""
+"""One local AWS for all tests, and clients for it."""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import io
 import json
 import os
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import threading
 import time
 import unittest
 import urllib.error
@@ -27,6 +30,10 @@ import botocore.session
 HERE = pathlib.Path(__file__).resolve().parent
 ACCOUNT = "123456789012"
 REGION = "eu-central-1"
+
+# It keeps the models of the services, which take longer to read than most tests.
+_SESSION = botocore.session.Session()
+_SESSION_LOCK = threading.Lock()
 
 FUNCTION_POLICY = {
     "Version": "2012-10-17",
@@ -96,17 +103,25 @@ class Server:
         return code, time.monotonic() - started
 
     def client(self, service: str, credentials: dict | None = None, region: str = REGION):
-        session = botocore.session.Session()
         given = credentials or {"AccessKeyId": ACCOUNT, "SecretAccessKey": "test"}
-        return session.create_client(
-            service,
-            region_name=region,
-            endpoint_url=self.url,
-            aws_access_key_id=given["AccessKeyId"],
-            aws_secret_access_key=given["SecretAccessKey"],
-            aws_session_token=given.get("SessionToken"),
-            config=botocore.config.Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
-        )
+        with _SESSION_LOCK:
+            return _SESSION.create_client(
+                service,
+                region_name=region,
+                endpoint_url=self.url,
+                aws_access_key_id=given["AccessKeyId"],
+                aws_secret_access_key=given["SecretAccessKey"],
+                aws_session_token=given.get("SessionToken"),
+                config=botocore.config.Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+            )
+
+
+@functools.cache
+def shared_server() -> Server:
+    """The server that all tests use which do not end it."""
+    server = Server()
+    atexit.register(server.end)
+    return server
 
 
 def bootstrap(body: str) -> bytes:
@@ -122,22 +137,22 @@ def bootstrap(body: str) -> bytes:
 
 
 class LocalAwsTest(unittest.TestCase):
-    """A class of tests that share one server."""
+    """Tests of the shared server. What they make has names, domains or regions of its own."""
 
     server: Server
 
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        cls.server = cls.started()
         cls.iam = cls.server.client("iam")
         cls.functions = cls.server.client("lambda")
         cls.stacks = cls.server.client("cloudformation")
         cls.logs = cls.server.client("logs")
         cls.s3 = cls.server.client("s3")
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.end()
+    @staticmethod
+    def started() -> Server:
+        return shared_server()
 
     def refused(self, code: str, call, **arguments) -> str:
         """Assert that a call is refused with an error code; its message."""
@@ -170,13 +185,16 @@ class LocalAwsTest(unittest.TestCase):
 
     @classmethod
     def function(cls, body: str, policy: dict | None = None, **settings) -> str:
-        """The ARN of a new function that runs `body` for each event."""
-        name = "function-" + uuid.uuid4().hex[:12]
+        """The ARN of a new function that runs `body` for each event; it may write its log."""
+        name, role = "function-" + uuid.uuid4().hex[:12], cls.role(policy)
+        cls.iam.put_role_policy(
+            RoleName=role.split("/")[-1], PolicyName="log", PolicyDocument=json.dumps(FUNCTION_POLICY))
         arn = cls.functions.create_function(
-            FunctionName=name, Runtime="provided.al2023", Handler="bootstrap", Role=cls.role(policy),
+            FunctionName=name, Runtime="provided.al2023", Handler="bootstrap", Role=role,
             Code={"ZipFile": bootstrap(body)}, **settings,
         )["FunctionArn"]
-        cls.functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+        while cls.functions.get_function_configuration(FunctionName=name)["State"] == "Pending":
+            time.sleep(0.05)
         return arn
 
     def output(self, function_arn: str) -> list[str]:
@@ -189,8 +207,9 @@ class LocalAwsTest(unittest.TestCase):
             return []
 
     def requests(self, function_arn: str) -> list[dict]:
-        """The events a function printed as `EVENT <json>`."""
-        return [json.loads(line[6:]) for line in self.output(function_arn) if line.startswith("EVENT ")]
+        """The events a function printed as `EVENT <time> <json>`, in their order; the log is written only afterwards."""
+        lines = [line.split(" ", 2) for line in self.output(function_arn) if line.startswith("EVENT ")]
+        return [json.loads(event) for _name, _time, event in sorted(lines, key=lambda line: float(line[1]))]
 
     def settle(self, stack: str, seconds: float = 30) -> dict:
         """The stack once no operation runs on it."""

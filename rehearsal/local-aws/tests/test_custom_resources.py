@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import unittest
+import uuid
 
-from support import LocalAwsTest, put
+from support import LocalAwsTest, Server, put
 
 # Answers as the properties of the resource say.
 PROVIDER = """
@@ -31,17 +32,17 @@ class CustomResources(LocalAwsTest):
         cls.provider = cls.function(PROVIDER, Timeout=10)
 
     def setUp(self):
-        self.seen = len(self.requests(self.provider))
+        self.mark = uuid.uuid4().hex
 
     def template(self, outputs=None, more=None, **properties) -> dict:
         resource = {
             "Type": "Custom::Thing",
-            "Properties": {"ServiceToken": self.provider, "ServiceTimeout": 5, **properties},
+            "Properties": {"ServiceToken": self.provider, "ServiceTimeout": 5, "Mark": self.mark, **properties},
         }
         return {"Resources": {"Thing": resource, **(more or {})}, **({"Outputs": outputs} if outputs else {})}
 
     def new_requests(self) -> list[dict]:
-        return self.requests(self.provider)[self.seen:]
+        return [one for one in self.requests(self.provider) if one["ResourceProperties"]["Mark"] == self.mark]
 
     def shapes(self) -> list[tuple]:
         return [(one["RequestType"], one.get("PhysicalResourceId")) for one in self.new_requests()]
@@ -194,7 +195,7 @@ class CustomResources(LocalAwsTest):
             "ServiceToken": provider, "ServiceTimeout": 10}}}})
         self.assertEqual(stack["StackStatus"], "ROLLBACK_COMPLETE")
         self.assertIn("Message returned: Runtime.ExitError", self.reason(stack["StackId"], "Thing", "CREATE_FAILED"))
-        self.assertEqual(self.requests(provider)[-1]["PhysicalResourceId"], "dead")
+        self.eventually(lambda: self.requests(provider)[-1].get("PhysicalResourceId") == "dead")
 
     def test_a_failed_delete_keeps_what_it_depends_on(self):
         topic = {"Topic": {"Type": "AWS::SNS::Topic"}}
@@ -210,6 +211,10 @@ class CustomResources(LocalAwsTest):
 
 
 class Ending(LocalAwsTest):
+    @staticmethod
+    def started() -> Server:
+        return Server()
+
     def test_it_ends_promptly_while_a_custom_resource_is_waited_for(self):
         provider = self.function("return", Timeout=3)
         template = {"Resources": {"Thing": {"Type": "Custom::Thing", "Properties": {"ServiceToken": provider}}}}

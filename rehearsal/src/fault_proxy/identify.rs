@@ -48,28 +48,14 @@ impl Operation {
             .unwrap_or_default();
 
         if let Some(name) = header("x-amz-target").and_then(|target| target.rsplit('.').next()) {
-            return Self {
-                service,
-                name: name.to_owned(),
-                protocol: Protocol::Json,
-            };
+            return Self { service, name: name.to_owned(), protocol: Protocol::Json };
         }
         let form = String::from_utf8_lossy(body);
-        let is_form = header("content-type")
-            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-        let action = parameter(query, "Action")
-            .or_else(|| is_form.then(|| parameter(&form, "Action")).flatten());
+        let is_form = header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+        let action = parameter(query, "Action").or_else(|| is_form.then(|| parameter(&form, "Action")).flatten());
         if let Some(name) = action {
-            let protocol = if service == "ec2" {
-                Protocol::Ec2
-            } else {
-                Protocol::Query
-            };
-            return Self {
-                service,
-                name,
-                protocol,
-            };
+            let protocol = if service == "ec2" { Protocol::Ec2 } else { Protocol::Query };
+            return Self { service, name, protocol };
         }
         let (routes, protocol): (&[Route], _) = match service.as_str() {
             "route53" => (ROUTE_53, Protocol::RestXml),
@@ -82,11 +68,7 @@ impl Operation {
             .iter()
             .find(|route| route.fits(method, path, query))
             .map_or_else(|| format!("{method} {path}"), |route| route.name.to_owned());
-        Self {
-            service,
-            name,
-            protocol,
-        }
+        Self { service, name, protocol }
     }
 }
 
@@ -122,11 +104,7 @@ struct Route {
 
 impl Route {
     fn fits(&self, method: &Method, path: &str, query: &str) -> bool {
-        let has = |key: &str| {
-            query
-                .split('&')
-                .any(|pair| pair.split('=').next() == Some(key))
-        };
+        let has = |key: &str| query.split('&').any(|pair| pair.split('=').next() == Some(key));
         self.method == method.as_str() && self.query.is_none_or(has) && fits(self.path, path)
     }
 }
@@ -146,26 +124,11 @@ fn fits(pattern: &str, path: &str) -> bool {
 }
 
 const fn route(method: &'static str, path: &'static str, name: &'static str) -> Route {
-    Route {
-        method,
-        path,
-        query: None,
-        name,
-    }
+    Route { method, path, query: None, name }
 }
 
-const fn with_query(
-    method: &'static str,
-    path: &'static str,
-    query: &'static str,
-    name: &'static str,
-) -> Route {
-    Route {
-        method,
-        path,
-        query: Some(query),
-        name,
-    }
+const fn with_query(method: &'static str, path: &'static str, query: &'static str, name: &'static str) -> Route {
+    Route { method, path, query: Some(query), name }
 }
 
 /// Route 53's operations on zones, records and changes.
@@ -194,46 +157,14 @@ const SES_V2: &[Route] = &[
     route("GET", "v2/email/identities/*", "GetEmailIdentity"),
     route("DELETE", "v2/email/identities/*", "DeleteEmailIdentity"),
     route("PUT", "v2/email/identities/*/dkim", "PutEmailIdentityDkimAttributes"),
-    route(
-        "PUT",
-        "v1/email/identities/*/dkim/signing",
-        "PutEmailIdentityDkimSigningAttributes",
-    ),
-    route(
-        "PUT",
-        "v2/email/identities/*/feedback",
-        "PutEmailIdentityFeedbackAttributes",
-    ),
-    route(
-        "PUT",
-        "v2/email/identities/*/mail-from",
-        "PutEmailIdentityMailFromAttributes",
-    ),
-    route(
-        "PUT",
-        "v2/email/identities/*/configuration-set",
-        "PutEmailIdentityConfigurationSetAttributes",
-    ),
-    route(
-        "GET",
-        "v2/email/identities/*/policies",
-        "GetEmailIdentityPolicies",
-    ),
-    route(
-        "POST",
-        "v2/email/identities/*/policies/*",
-        "CreateEmailIdentityPolicy",
-    ),
-    route(
-        "PUT",
-        "v2/email/identities/*/policies/*",
-        "UpdateEmailIdentityPolicy",
-    ),
-    route(
-        "DELETE",
-        "v2/email/identities/*/policies/*",
-        "DeleteEmailIdentityPolicy",
-    ),
+    route("PUT", "v1/email/identities/*/dkim/signing", "PutEmailIdentityDkimSigningAttributes"),
+    route("PUT", "v2/email/identities/*/feedback", "PutEmailIdentityFeedbackAttributes"),
+    route("PUT", "v2/email/identities/*/mail-from", "PutEmailIdentityMailFromAttributes"),
+    route("PUT", "v2/email/identities/*/configuration-set", "PutEmailIdentityConfigurationSetAttributes"),
+    route("GET", "v2/email/identities/*/policies", "GetEmailIdentityPolicies"),
+    route("POST", "v2/email/identities/*/policies/*", "CreateEmailIdentityPolicy"),
+    route("PUT", "v2/email/identities/*/policies/*", "UpdateEmailIdentityPolicy"),
+    route("DELETE", "v2/email/identities/*/policies/*", "DeleteEmailIdentityPolicy"),
     route("GET", "v2/email/account", "GetAccount"),
     route("GET", "v2/email/tags", "ListTagsForResource"),
     route("POST", "v2/email/tags", "TagResource"),
@@ -262,10 +193,7 @@ mod tests {
         let headers = headers
             .iter()
             .map(|(name, value)| {
-                (
-                    name.parse::<axum::http::HeaderName>().expect("a name"),
-                    value.parse().expect("a value"),
-                )
+                (name.parse::<axum::http::HeaderName>().expect("a name"), value.parse().expect("a value"))
             })
             .collect();
         let method = method.parse().expect("a method");
@@ -285,10 +213,7 @@ mod tests {
             identify(
                 "POST",
                 "/",
-                &[
-                    ("authorization", &signed("acm")),
-                    ("x-amz-target", "CertificateManager.RequestCertificate"),
-                ],
+                &[("authorization", &signed("acm")), ("x-amz-target", "CertificateManager.RequestCertificate"),],
                 "{}"
             ),
             "acm:RequestCertificate"
@@ -301,55 +226,29 @@ mod tests {
             identify(
                 "POST",
                 "/",
-                &[
-                    ("authorization", &signed("sts")),
-                    ("content-type", "application/x-www-form-urlencoded"),
-                ],
+                &[("authorization", &signed("sts")), ("content-type", "application/x-www-form-urlencoded"),],
                 "Action=AssumeRole&Version=2011-06-15"
             ),
             "sts:AssumeRole"
         );
-        assert_eq!(
-            identify("GET", "/?Action=GetCallerIdentity", &[], ""),
-            ":GetCallerIdentity"
-        );
+        assert_eq!(identify("GET", "/?Action=GetCallerIdentity", &[], ""), ":GetCallerIdentity");
     }
 
     #[test]
     fn rest_services_are_told_by_method_and_path() {
-        let rest = |service, method, target| {
-            identify(method, target, &[("authorization", &signed(service))], "")
-        };
-        assert_eq!(
-            rest("route53", "POST", "/2013-04-01/hostedzone/Z1/rrset/"),
-            "route53:ChangeResourceRecordSets"
-        );
-        assert_eq!(
-            rest("route53", "GET", "/2013-04-01/hostedzone/Z1/rrset?name=x"),
-            "route53:ListResourceRecordSets"
-        );
-        assert_eq!(
-            rest("route53", "GET", "/2013-04-01/change/C1"),
-            "route53:GetChange"
-        );
-        assert_eq!(
-            rest("lambda", "POST", "/2015-03-31/functions/f/invocations"),
-            "lambda:Invoke"
-        );
+        let rest = |service, method, target| identify(method, target, &[("authorization", &signed(service))], "");
+        assert_eq!(rest("route53", "POST", "/2013-04-01/hostedzone/Z1/rrset/"), "route53:ChangeResourceRecordSets");
+        assert_eq!(rest("route53", "GET", "/2013-04-01/hostedzone/Z1/rrset?name=x"), "route53:ListResourceRecordSets");
+        assert_eq!(rest("route53", "GET", "/2013-04-01/change/C1"), "route53:GetChange");
+        assert_eq!(rest("lambda", "POST", "/2015-03-31/functions/f/invocations"), "lambda:Invoke");
         assert_eq!(
             rest("ses", "PUT", "/v2/email/identities/a.org/mail-from"),
             "ses:PutEmailIdentityMailFromAttributes"
         );
         assert_eq!(rest("s3", "PUT", "/bucket/a/b/c"), "s3:PutObject");
         assert_eq!(rest("s3", "PUT", "/bucket"), "s3:CreateBucket");
-        assert_eq!(
-            rest("s3", "GET", "/bucket?list-type=2&prefix=a"),
-            "s3:ListObjectsV2"
-        );
-        assert_eq!(
-            rest("route53", "PATCH", "/somewhere"),
-            "route53:PATCH /somewhere"
-        );
+        assert_eq!(rest("s3", "GET", "/bucket?list-type=2&prefix=a"), "s3:ListObjectsV2");
+        assert_eq!(rest("route53", "PATCH", "/somewhere"), "route53:PATCH /somewhere");
     }
 
     #[test]

@@ -16,11 +16,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.to_owned(),
-            message: message.into(),
-        }
+        Self { status, code: code.to_owned(), message: message.into() }
     }
 
     /// The error with which the service of `operation` throttles.
@@ -29,9 +25,7 @@ impl Refusal {
             Protocol::Json => Self::new(400, "ThrottlingException", "Rate exceeded"),
             Protocol::Query | Protocol::RestXml => Self::new(400, "Throttling", "Rate exceeded"),
             Protocol::Ec2 => Self::new(503, "RequestLimitExceeded", "Request limit exceeded."),
-            Protocol::RestJson => {
-                Self::new(429, "TooManyRequestsException", "Too Many Requests")
-            }
+            Protocol::RestJson => Self::new(429, "TooManyRequestsException", "Too Many Requests"),
             Protocol::S3 => Self::new(503, "SlowDown", "Please reduce your request rate."),
         }
     }
@@ -46,11 +40,9 @@ impl Refusal {
             Protocol::Json => Self::new(400, "AccessDeniedException", message),
             Protocol::RestJson => Self::new(403, "AccessDeniedException", message),
             Protocol::Query | Protocol::RestXml => Self::new(403, "AccessDenied", message),
-            Protocol::Ec2 => Self::new(
-                403,
-                "UnauthorizedOperation",
-                "You are not authorized to perform this operation.",
-            ),
+            Protocol::Ec2 => {
+                Self::new(403, "UnauthorizedOperation", "You are not authorized to perform this operation.")
+            }
             Protocol::S3 => Self::new(403, "AccessDenied", "Access Denied"),
         }
     }
@@ -62,22 +54,12 @@ impl Refusal {
 
     /// The answer in the words of the service of `operation`.
     pub(super) fn in_protocol_of(self, operation: &Operation) -> Answer {
-        let Self {
-            status,
-            code,
-            message,
-        } = self;
+        let Self { status, code, message } = self;
         let request_id = crate::new_uuid();
         let text = escape(&message);
         let (kind, body) = match operation.protocol {
-            Protocol::Json => (
-                "application/x-amz-json-1.1",
-                json!({"__type": code, "message": message}).to_string(),
-            ),
-            Protocol::RestJson => (
-                "application/json",
-                json!({"message": message}).to_string(),
-            ),
+            Protocol::Json => ("application/x-amz-json-1.1", json!({"__type": code, "message": message}).to_string()),
+            Protocol::RestJson => ("application/json", json!({"message": message}).to_string()),
             Protocol::Query | Protocol::RestXml => {
                 let fault = if status < 500 { "Sender" } else { "Receiver" };
                 (
@@ -121,7 +103,5 @@ impl Refusal {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -26,9 +26,7 @@ fn configuration(endpoint: &str) -> aws_config::SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .endpoint_url(endpoint)
-        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
-            Credentials::for_tests(),
-        ))
+        .credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(Credentials::for_tests()))
         .build()
 }
 
@@ -64,11 +62,7 @@ async fn the_sdk_reads_each_protocols_errors() {
     let config = configuration(proxy.endpoint());
 
     proxy.add(Rule::on_any("acm", When::Always, Fault::Deny));
-    let error = acm(proxy.endpoint())
-        .list_certificates()
-        .send()
-        .await
-        .expect_err("denied");
+    let error = acm(proxy.endpoint()).list_certificates().send().await.expect_err("denied");
     assert!(
         error
             .as_service_error()
@@ -81,31 +75,17 @@ async fn the_sdk_reads_each_protocols_errors() {
     let route53 = aws_sdk_route53::config::Builder::from(&config)
         .retry_config(aws_sdk_acm::config::retry::RetryConfig::disabled())
         .build();
-    let error = aws_sdk_route53::Client::from_conf(route53)
-        .list_hosted_zones()
-        .send()
-        .await
-        .expect_err("throttled");
+    let error = aws_sdk_route53::Client::from_conf(route53).list_hosted_zones().send().await.expect_err("throttled");
     assert_eq!(error.code(), Some("Throttling"));
 
     proxy.add(Rule::on(
         "s3",
         "ListBuckets",
         When::Always,
-        Fault::Refuse {
-            status: 409,
-            code: "OperationAborted".to_owned(),
-            message: "a <conflict> & more".to_owned(),
-        },
+        Fault::Refuse { status: 409, code: "OperationAborted".to_owned(), message: "a <conflict> & more".to_owned() },
     ));
-    let s3 = aws_sdk_s3::config::Builder::from(&config)
-        .force_path_style(true)
-        .build();
-    let error = aws_sdk_s3::Client::from_conf(s3)
-        .list_buckets()
-        .send()
-        .await
-        .expect_err("refused");
+    let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
+    let error = aws_sdk_s3::Client::from_conf(s3).list_buckets().send().await.expect_err("refused");
     assert_eq!(error.code(), Some("OperationAborted"));
     assert_eq!(error.message(), Some("a <conflict> & more"));
 }
@@ -115,24 +95,11 @@ async fn answers_are_rewritten() {
     let (address, _) = upstream().await;
     let proxy = FaultProxy::start(&address).await.expect("a proxy");
     let change: Arc<dyn Fn(&mut Value) + Send + Sync> = Arc::new(|answer| {
-        answer["CertificateSummaryList"] =
-            serde_json::json!([{"CertificateArn": "arn:added", "DomainName": "a.org"}]);
+        answer["CertificateSummaryList"] = serde_json::json!([{"CertificateArn": "arn:added", "DomainName": "a.org"}]);
     });
-    proxy.add(Rule::on(
-        "acm",
-        "ListCertificates",
-        When::Always,
-        Fault::RewriteResponse(change),
-    ));
-    let answer = acm(proxy.endpoint())
-        .list_certificates()
-        .send()
-        .await
-        .expect("an answer");
-    assert_eq!(
-        answer.certificate_summary_list()[0].certificate_arn(),
-        Some("arn:added")
-    );
+    proxy.add(Rule::on("acm", "ListCertificates", When::Always, Fault::RewriteResponse(change)));
+    let answer = acm(proxy.endpoint()).list_certificates().send().await.expect("an answer");
+    assert_eq!(answer.certificate_summary_list()[0].certificate_arn(), Some("arn:added"));
 }
 
 #[tokio::test]
@@ -144,12 +111,7 @@ async fn a_lost_answer_has_had_its_effect() {
     let client = acm(proxy.endpoint());
     for _ in 0..2 {
         let call = client.list_certificates().send();
-        assert!(
-            tokio::time::timeout(Duration::from_millis(300), call)
-                .await
-                .is_err(),
-            "no answer arrives"
-        );
+        assert!(tokio::time::timeout(Duration::from_millis(300), call).await.is_err(), "no answer arrives");
     }
     assert_eq!(reached.load(Ordering::SeqCst), 1);
     client.list_certificates().send().await.expect("an answer");

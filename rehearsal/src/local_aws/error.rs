@@ -104,9 +104,5 @@ pub enum LocalAwsError {
 
 /// What to do about an installation that failed for a known reason.
 fn hint(output: &str) -> &'static str {
-    if output.contains("ensurepip") {
-        "\non Debian and Ubuntu the package python3-venv is missing"
-    } else {
-        ""
-    }
+    if output.contains("ensurepip") { "\non Debian and Ubuntu the package python3-venv is missing" } else { "" }
 }

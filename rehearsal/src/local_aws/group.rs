@@ -41,11 +41,7 @@ impl Group {
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw)
             .ok_or(LocalAwsError::NoProcess)?;
-        Ok(Self {
-            leader,
-            id,
-            alive: true,
-        })
+        Ok(Self { leader, id, alive: true })
     }
 
     /// How the leader ended, if it has. The rest of its group is killed then.
@@ -70,19 +66,9 @@ impl Group {
     }
 
     /// Lets the group live on.
-    pub(super) fn keep(
-        mut self,
-        environment: Vec<(&'static str, String)>,
-        folder: PathBuf,
-        log: PathBuf,
-    ) -> Kept {
+    pub(super) fn keep(mut self, environment: Vec<(&'static str, String)>, folder: PathBuf, log: PathBuf) -> Kept {
         self.alive = false;
-        Kept {
-            pid: self.id.as_raw_nonzero().get().unsigned_abs(),
-            environment,
-            folder,
-            log,
-        }
+        Kept { pid: self.id.as_raw_nonzero().get().unsigned_abs(), environment, folder, log }
     }
 
     /// Whether the leader has ended, without reaping it.
@@ -121,23 +107,14 @@ mod tests {
     async fn group(script: &str) -> (Group, Pid) {
         use tokio::io::AsyncReadExt as _;
 
-        let mut leader = Command::new("sh")
-            .args(["-c", script])
-            .stdout(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("a shell");
+        let mut leader =
+            Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).process_group(0).spawn().expect("a shell");
         let mut output = leader.stdout.take().expect("its output");
         let mut text = Vec::new();
         while !text.ends_with(b"\n") {
             text.push(output.read_u8().await.expect("a process id"));
         }
-        let pid = String::from_utf8_lossy(&text)
-            .trim()
-            .parse()
-            .ok()
-            .and_then(Pid::from_raw)
-            .expect("a process id");
+        let pid = String::from_utf8_lossy(&text).trim().parse().ok().and_then(Pid::from_raw).expect("a process id");
         (Group::led_by(leader).expect("a group"), pid)
     }
 

@@ -10,14 +10,7 @@ use tokio::process::Command;
 use super::{LocalAws, LocalAwsError};
 
 /// The Pythons that are tried, in this order.
-const PYTHONS: [&str; 6] = [
-    "python3",
-    "python3.14",
-    "python3.13",
-    "python3.12",
-    "python3.11",
-    "python3.10",
-];
+const PYTHONS: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python3.10"];
 
 /// The oldest Python that the emulator runs on.
 const OLDEST: (u32, u32) = (3, 10);
@@ -37,6 +30,12 @@ pub struct Installation {
 }
 
 impl Installation {
+    /// The virtual environment's Python.
+    #[must_use]
+    pub fn python(&self) -> &Path {
+        &self.python
+    }
+
     /// The log of the local AWS on `port`.
     pub(super) fn log(&self, port: u16) -> PathBuf {
         self.logs.join(format!("{port}.log"))
@@ -52,31 +51,19 @@ impl LocalAws {
     /// # Errors
     ///
     /// When there is no suitable Python or the packages cannot be installed.
-    pub async fn install(
-        workspace_root: &Path,
-        mut progress: impl FnMut(&str),
-    ) -> Result<Installation, LocalAwsError> {
+    pub async fn install(workspace_root: &Path, mut progress: impl FnMut(&str)) -> Result<Installation, LocalAwsError> {
         let package = workspace_root.join("rehearsal/local-aws");
         let base = workspace_root.join("target/local-aws");
         let requirements = package.join("requirements.txt");
         let pinned = tokio::fs::read(&requirements)
             .await
-            .map_err(|source| LocalAwsError::Requirements {
-                path: requirements.clone(),
-                source,
-            })?;
+            .map_err(|source| LocalAwsError::Requirements { path: requirements.clone(), source })?;
         let python = Python::find().await?;
         let logs = base.join("logs");
-        tokio::fs::create_dir_all(&logs)
-            .await
-            .map_err(prepare(&logs))?;
+        tokio::fs::create_dir_all(&logs).await.map_err(prepare(&logs))?;
 
         let folder = base.join(name_of(&pinned, &python));
-        let installation = Installation {
-            python: folder.join("bin/python"),
-            package,
-            logs,
-        };
+        let installation = Installation { python: folder.join("bin/python"), package, logs };
         if installation.python.exists() {
             return Ok(installation);
         }
@@ -84,21 +71,14 @@ impl LocalAws {
         if installation.python.exists() {
             return Ok(installation);
         }
-        progress(&format!(
-            "installing the local AWS into {} (once, about 30 seconds)",
-            folder.display()
-        ));
+        progress(&format!("installing the local AWS into {} (once, about 30 seconds)", folder.display()));
         // Under the lock no other process uses this name; what is there was left by one that was killed.
         let unfinished = base.join("unfinished");
         if unfinished.exists() {
-            tokio::fs::remove_dir_all(&unfinished)
-                .await
-                .map_err(prepare(&unfinished))?;
+            tokio::fs::remove_dir_all(&unfinished).await.map_err(prepare(&unfinished))?;
         }
         make_environment(&python.path, &unfinished, &requirements).await?;
-        tokio::fs::rename(&unfinished, &folder)
-            .await
-            .map_err(prepare(&folder))?;
+        tokio::fs::rename(&unfinished, &folder).await.map_err(prepare(&folder))?;
         Ok(installation)
     }
 }
@@ -134,11 +114,7 @@ fn name_of(pinned: &[u8], python: &Python) -> String {
 }
 
 /// Makes a virtual environment in `folder` with the packages that `requirements` pins.
-async fn make_environment(
-    python: &Path,
-    folder: &Path,
-    requirements: &Path,
-) -> Result<(), LocalAwsError> {
+async fn make_environment(python: &Path, folder: &Path, requirements: &Path) -> Result<(), LocalAwsError> {
     let mut venv = Command::new(python);
     venv.args(["-m", "venv"]).arg(folder);
     run("python3 -m venv", python, venv).await?;
@@ -151,16 +127,8 @@ async fn make_environment(
     run("pip install", &inner, pip).await
 }
 
-async fn run(
-    name: &'static str,
-    program: &Path,
-    mut command: Command,
-) -> Result<(), LocalAwsError> {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command
+async fn run(name: &'static str, program: &Path, mut command: Command) -> Result<(), LocalAwsError> {
+    let Output { status, stdout, stderr } = command
         // A shell's own PYTHONPATH would be searched for packages that then seem installed.
         .env_remove("PYTHONPATH")
         .env_remove("PYTHONHOME")
@@ -168,21 +136,14 @@ async fn run(
         .kill_on_drop(true)
         .output()
         .await
-        .map_err(|source| LocalAwsError::Spawn {
-            python: program.to_path_buf(),
-            source,
-        })?;
+        .map_err(|source| LocalAwsError::Spawn { python: program.to_path_buf(), source })?;
     if status.success() {
         return Ok(());
     }
     let text = [stdout, stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let lines: Vec<_> = text.lines().collect();
-    Err(LocalAwsError::Install {
-        command: name,
-        status,
-        output: lines[lines.len().saturating_sub(END)..].join("\n"),
-    })
+    Err(LocalAwsError::Install { command: name, status, output: lines[lines.len().saturating_sub(END)..].join("\n") })
 }
 
 /// A Python that is new enough.
@@ -205,9 +166,7 @@ impl Python {
                 return Ok(python);
             }
         }
-        Err(LocalAwsError::NoPython {
-            looked_for: PYTHONS.to_vec(),
-        })
+        Err(LocalAwsError::NoPython { looked_for: PYTHONS.to_vec() })
     }
 
     /// Reads what the interpreter says of itself; `None` when it is too old.
@@ -216,10 +175,7 @@ impl Python {
         let (version, path) = text.trim().split_once('\n')?;
         let mut numbers = version.split('.').map(str::parse::<u32>);
         let version_number = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-        (version_number >= OLDEST).then(|| Self {
-            path: PathBuf::from(path),
-            version: version.to_owned(),
-        })
+        (version_number >= OLDEST).then(|| Self { path: PathBuf::from(path), version: version.to_owned() })
     }
 }
 
@@ -233,19 +189,13 @@ mod tests {
         assert_eq!(Python::read(b""), None);
         assert_eq!(
             Python::read(b"3.10.0\n/usr/bin/python3.10\n"),
-            Some(Python {
-                path: PathBuf::from("/usr/bin/python3.10"),
-                version: "3.10.0".to_owned()
-            })
+            Some(Python { path: PathBuf::from("/usr/bin/python3.10"), version: "3.10.0".to_owned() })
         );
     }
 
     #[test]
     fn other_packages_or_another_python_make_another_folder() {
-        let python = |version: &str| Python {
-            path: PathBuf::from("/usr/bin/python3"),
-            version: version.to_owned(),
-        };
+        let python = |version: &str| Python { path: PathBuf::from("/usr/bin/python3"), version: version.to_owned() };
         let name = name_of(b"a==1", &python("3.11.7"));
         assert_eq!(name.len(), 16);
         assert_eq!(name, name_of(b"a==1", &python("3.11.7")));

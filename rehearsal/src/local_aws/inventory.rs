@@ -1,7 +1,7 @@
 //! What exists in the local AWS, for the services whose SDK crates would only be needed here.
 //!
-//! Compiling `aws-sdk-iam` and `aws-sdk-cloudwatchlogs` takes longer than a whole rehearsal. The emulator lets its root user
-//! in without checking the signature, so that two requests by hand do.
+//! Compiling their SDK crates (IAM, `CloudWatch` Logs, SSM, above all EC2) takes longer than a whole rehearsal. The emulator lets its root
+//! user in without checking the signature, so that a few requests by hand do.
 
 use std::collections::BTreeSet;
 
@@ -23,10 +23,7 @@ impl LocalAws {
             if !marker.is_empty() {
                 form.push_str(&format!("&Marker={marker}"));
             }
-            let request = self
-                .request("iam")
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(form);
+            let request = self.request("iam").header("content-type", "application/x-www-form-urlencoded").body(form);
             let answer = send("ListRoles", request).await?;
             roles.extend(elements(&answer, "RoleName").map(str::to_owned));
             match elements(&answer, "Marker").next() {
@@ -42,32 +39,67 @@ impl LocalAws {
     ///
     /// When the local AWS does not answer.
     pub async fn log_groups(&self) -> Result<BTreeSet<String>, LocalAwsError> {
-        let mut groups = BTreeSet::new();
+        self.listed("logs", "Logs_20140328.DescribeLogGroups", ("logGroups", "logGroupName"), "nextToken").await
+    }
+
+    /// The names of all SSM parameters.
+    ///
+    /// # Errors
+    ///
+    /// When the local AWS does not answer.
+    pub async fn parameters(&self) -> Result<BTreeSet<String>, LocalAwsError> {
+        self.listed("ssm", "AmazonSSM.DescribeParameters", ("Parameters", "Name"), "NextToken").await
+    }
+
+    /// Registers an image of our own and gives its id.
+    ///
+    /// # Errors
+    ///
+    /// When the local AWS does not answer.
+    pub async fn register_image(&self, name: &str) -> Result<String, LocalAwsError> {
+        let form = format!(
+            "Action=RegisterImage&Version=2016-11-15&Name={name}&Architecture=x86_64&RootDeviceName=/dev/sda1\
+             &VirtualizationType=hvm&BlockDeviceMapping.1.DeviceName=/dev/sda1&BlockDeviceMapping.1.Ebs.VolumeSize=8"
+        );
+        let request = self.request("ec2").header("content-type", "application/x-www-form-urlencoded").body(form);
+        let answer = send("RegisterImage", request).await?;
+        Ok(elements(&answer, "imageId").next().unwrap_or_default().to_owned())
+    }
+
+    /// Deregisters an image.
+    ///
+    /// # Errors
+    ///
+    /// When the local AWS does not answer.
+    pub async fn deregister_image(&self, id: &str) -> Result<(), LocalAwsError> {
+        let form = format!("Action=DeregisterImage&Version=2016-11-15&ImageId={id}");
+        let request = self.request("ec2").header("content-type", "application/x-www-form-urlencoded").body(form);
+        send("DeregisterImage", request).await.map(drop)
+    }
+
+    /// All pages of a JSON list: the `name` of every one in `list`.
+    async fn listed(
+        &self,
+        service: &str,
+        operation: &'static str,
+        (list, name): (&str, &str),
+        token_name: &str,
+    ) -> Result<BTreeSet<String>, LocalAwsError> {
+        let mut names = BTreeSet::new();
         let mut token = Value::Null;
         loop {
-            let body = if token.is_null() {
-                json!({})
-            } else {
-                json!({"nextToken": token})
-            };
+            let body = if token.is_null() { json!({}) } else { json!({token_name: token}) };
             let request = self
-                .request("logs")
+                .request(service)
                 .header("content-type", "application/x-amz-json-1.1")
-                .header("x-amz-target", "Logs_20140328.DescribeLogGroups")
+                .header("x-amz-target", operation)
                 .body(body.to_string());
-            let answer = send("DescribeLogGroups", request).await?;
-            let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
-            groups.extend(
-                answer["logGroups"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|group| group["logGroupName"].as_str())
-                    .map(str::to_owned),
-            );
-            token = answer["nextToken"].clone();
+            let answer: Value = serde_json::from_str(&send(operation, request).await?).unwrap_or_default();
+            let found = answer[list].as_array().into_iter().flatten();
+            names.extend(found.filter_map(|one| one[name].as_str()).map(str::to_owned));
+            token = answer[token_name].clone();
             if token.is_null() {
-                return Ok(groups);
+                return Ok(names);
             }
         }
     }
@@ -84,19 +116,9 @@ impl LocalAws {
     }
 }
 
-async fn send(
-    operation: &'static str,
-    request: reqwest::RequestBuilder,
-) -> Result<String, LocalAwsError> {
+async fn send(operation: &'static str, request: reqwest::RequestBuilder) -> Result<String, LocalAwsError> {
     let failed = |source| LocalAwsError::Request { operation, source };
-    request
-        .send()
-        .await
-        .and_then(reqwest::Response::error_for_status)
-        .map_err(failed)?
-        .text()
-        .await
-        .map_err(failed)
+    request.send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?.text().await.map_err(failed)
 }
 
 /// The texts of the elements called `name`, which hold neither elements nor escaped characters.

@@ -8,7 +8,7 @@ use super::LocalAwsError;
 const END: usize = 25;
 
 /// What stands before a function's line: the emulator's logger for them, then the log group and the line.
-const FUNCTION: &str = "[local_aws.functions] ";
+const FUNCTION: &str = "[local_aws.functions.output] ";
 
 /// The last lines of `log`, or why it cannot be read.
 pub(super) async fn end_of(log: &Path) -> String {
@@ -24,19 +24,12 @@ pub(super) async fn end_of(log: &Path) -> String {
 
 /// The functions' lines in `log`.
 pub(super) async fn of_functions(log: &Path) -> Result<Vec<String>, LocalAwsError> {
-    let bytes = tokio::fs::read(log)
-        .await
-        .map_err(|source| LocalAwsError::Log {
-            log: log.to_path_buf(),
-            source,
-        })?;
+    let bytes = tokio::fs::read(log).await.map_err(|source| LocalAwsError::Log { log: log.to_path_buf(), source })?;
     Ok(lines_of_functions(&String::from_utf8_lossy(&bytes)))
 }
 
 fn lines_of_functions(log: &str) -> Vec<String> {
-    log.lines()
-        .filter_map(|line| Some(line.split_once(FUNCTION)?.1.to_owned()))
-        .collect()
+    log.lines().filter_map(|line| Some(line.split_once(FUNCTION)?.1.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -46,10 +39,7 @@ mod tests {
     #[test]
     fn only_the_functions_lines_are_taken() {
         let log = "2026-01-01 00:00:00,000 INFO [ministack] PUT /?Signature=x\n\
-                   2026-01-01 00:00:00,001 INFO [local_aws.functions] /aws/lambda/f {\"level\":\"INFO\"}\n";
-        assert_eq!(
-            lines_of_functions(log),
-            ["/aws/lambda/f {\"level\":\"INFO\"}"]
-        );
+                   2026-01-01 00:00:00,001 INFO [local_aws.functions.output] /aws/lambda/f {\"level\":\"INFO\"}\n";
+        assert_eq!(lines_of_functions(log), ["/aws/lambda/f {\"level\":\"INFO\"}"]);
     }
 }

@@ -12,12 +12,7 @@ use super::{Function, Invocation, Outcome};
 ///
 /// `attempts` is how often it was tried, 1 to 3. `None` when the invocation succeeded: then nothing is sent.
 #[must_use]
-pub fn on_failure_record(
-    function: &Function,
-    event: &Value,
-    invocation: &Invocation,
-    attempts: u32,
-) -> Option<Value> {
+pub fn on_failure_record(function: &Function, event: &Value, invocation: &Invocation, attempts: u32) -> Option<Value> {
     let request_id = &invocation.request_id;
     let payload = match &invocation.outcome {
         Outcome::Completed(_) => return None,
@@ -34,9 +29,7 @@ pub fn on_failure_record(
             ),
         }),
     };
-    let now = DateTime::from(SystemTime::now())
-        .fmt(Format::DateTime)
-        .unwrap_or_default();
+    let now = DateTime::from(SystemTime::now()).fmt(Format::DateTime).unwrap_or_default();
     Some(json!({
         "version": "1.0",
         "timestamp": now,

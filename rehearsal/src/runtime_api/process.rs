@@ -31,10 +31,7 @@ impl Process {
         settings: &Settings,
         output: Arc<Output>,
     ) -> Result<Self, RuntimeError> {
-        let failed = |source| RuntimeError::Start {
-            bootstrap: bootstrap.to_path_buf(),
-            source,
-        };
+        let failed = |source| RuntimeError::Start { bootstrap: bootstrap.to_path_buf(), source };
         let server = Server::start().await?;
         let bootstrap = tokio::fs::canonicalize(bootstrap).await.map_err(failed)?;
         let task_root = bootstrap.parent().unwrap_or(Path::new("/"));
@@ -52,12 +49,7 @@ impl Process {
             tokio::spawn(collect(child.stdout.take(), Arc::clone(&output))),
             tokio::spawn(collect(child.stderr.take(), output)),
         ];
-        Ok(Self {
-            child,
-            server,
-            readers,
-            ready: false,
-        })
+        Ok(Self { child, server, readers, ready: false })
     }
 
     /// The process, unless it has ended.
@@ -66,10 +58,7 @@ impl Process {
     }
 
     /// Waits until the process asks for an event; gives an outcome when it fails to, within `timeout`.
-    pub(super) async fn wait_until_ready(
-        &mut self,
-        timeout: Duration,
-    ) -> Result<Option<Outcome>, RuntimeError> {
+    pub(super) async fn wait_until_ready(&mut self, timeout: Duration) -> Result<Option<Outcome>, RuntimeError> {
         let deadline = Instant::now() + timeout;
         while !self.ready {
             match self.next_report(deadline).await? {
@@ -96,10 +85,7 @@ impl Process {
         // If the process died meanwhile the server is still there, and the report below says so.
         let _ = self.server.events.send(Event {
             request_id: request_id.to_owned(),
-            deadline: wall_clock
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default()
-                .as_millis(),
+            deadline: wall_clock.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis(),
             function_arn: settings.arn(),
             trace_id: trace_id(),
             payload: event.to_string().into_bytes(),
@@ -122,10 +108,7 @@ impl Process {
     }
 
     /// The next thing that the process says, or the outcome when it ends or `deadline` passes first.
-    async fn next_report(
-        &mut self,
-        deadline: Instant,
-    ) -> Result<Result<Report, Outcome>, RuntimeError> {
+    async fn next_report(&mut self, deadline: Instant) -> Result<Result<Report, Outcome>, RuntimeError> {
         tokio::select! {
             // A process may answer and end at once: the answer counts.
             biased;
@@ -164,10 +147,7 @@ async fn collect(stream: Option<impl AsyncRead + Unpin>, output: Arc<Output>) {
 fn trace_id() -> String {
     format!(
         "Root=1-{:08x}-{:024x};Parent={:016x};Sampled=0",
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs(),
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs(),
         fastrand::u128(..) >> 32,
         fastrand::u64(..)
     )

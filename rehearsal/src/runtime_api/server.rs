@@ -59,38 +59,22 @@ struct Shared {
 
 impl Server {
     pub(super) async fn start() -> Result<Self, RuntimeError> {
-        let listener = TcpListener::bind(("127.0.0.1", 0))
-            .await
-            .map_err(RuntimeError::Listen)?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.map_err(RuntimeError::Listen)?;
         let address = listener.local_addr().map_err(RuntimeError::Listen)?;
         let (report, reports) = mpsc::unbounded_channel();
         let (events, event) = mpsc::unbounded_channel();
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
-            .route(
-                "/2018-06-01/runtime/invocation/{request_id}/response",
-                post(response),
-            )
-            .route(
-                "/2018-06-01/runtime/invocation/{request_id}/error",
-                post(error),
-            )
+            .route("/2018-06-01/runtime/invocation/{request_id}/response", post(response))
+            .route("/2018-06-01/runtime/invocation/{request_id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
             .layer(DefaultBodyLimit::max(MAX_ANSWER))
-            .with_state(Arc::new(Shared {
-                reports: report,
-                events: Mutex::new(event),
-            }));
+            .with_state(Arc::new(Shared { reports: report, events: Mutex::new(event) }));
         let task = tokio::spawn(async move {
             // It ends when the task is aborted; there is nobody to tell about anything else.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self {
-            address,
-            reports,
-            events,
-            task,
-        })
+        Ok(Self { address, reports, events, task })
     }
 }
 
@@ -118,19 +102,11 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
         .into_response()
 }
 
-async fn response(
-    State(shared): State<Arc<Shared>>,
-    Path(request_id): Path<String>,
-    body: Bytes,
-) -> Response {
+async fn response(State(shared): State<Arc<Shared>>, Path(request_id): Path<String>, body: Bytes) -> Response {
     accept(&shared, Report::Response(request_id, answer(&body)))
 }
 
-async fn error(
-    State(shared): State<Arc<Shared>>,
-    Path(request_id): Path<String>,
-    body: Bytes,
-) -> Response {
+async fn error(State(shared): State<Arc<Shared>>, Path(request_id): Path<String>, body: Bytes) -> Response {
     accept(&shared, Report::Error(request_id, answer(&body)))
 }
 
@@ -140,16 +116,10 @@ async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> Response 
 
 /// An answer that is not JSON is handed on as text, as Lambda's console shows it.
 fn answer(body: &[u8]) -> Value {
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::from(String::from_utf8_lossy(body).into_owned()))
 }
 
 fn accept(shared: &Shared, report: Report) -> Response {
     let _ = shared.reports.send(report);
-    (
-        StatusCode::ACCEPTED,
-        [("content-type", "application/json")],
-        json!({"status": "OK"}).to_string(),
-    )
-        .into_response()
+    (StatusCode::ACCEPTED, [("content-type", "application/json")], json!({"status": "OK"}).to_string()).into_response()
 }

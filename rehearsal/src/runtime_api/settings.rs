@@ -19,12 +19,7 @@ impl Settings {
     /// The settings of a function called `name`: 128 MB, in the local AWS's region, with its root user's credentials.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            region: REGION.to_owned(),
-            memory_megabytes: 128,
-            variables: BTreeMap::new(),
-        }
+        Self { name: name.into(), region: REGION.to_owned(), memory_megabytes: 128, variables: BTreeMap::new() }
     }
 
     /// Puts the function into another region.
@@ -56,30 +51,17 @@ impl Settings {
     }
 
     /// The whole environment of a process that finds its Runtime API at `runtime_api`.
-    pub(super) fn environment(
-        &self,
-        runtime_api: &str,
-        task_root: &Path,
-    ) -> BTreeMap<String, String> {
+    pub(super) fn environment(&self, runtime_api: &str, task_root: &Path) -> BTreeMap<String, String> {
         let mut environment: BTreeMap<String, String> = [
             ("AWS_ACCESS_KEY_ID", ACCOUNT.to_owned()),
             ("AWS_DEFAULT_REGION", self.region.clone()),
             ("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023".to_owned()),
-            (
-                "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-                self.memory_megabytes.to_string(),
-            ),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", self.memory_megabytes.to_string()),
             ("AWS_LAMBDA_FUNCTION_NAME", self.name.clone()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
             ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand".to_owned()),
-            (
-                "AWS_LAMBDA_LOG_GROUP_NAME",
-                format!("/aws/lambda/{}", self.name),
-            ),
-            (
-                "AWS_LAMBDA_LOG_STREAM_NAME",
-                format!("rehearsal/[$LATEST]{}", new_uuid().replace('-', "")),
-            ),
+            ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{}", self.name)),
+            ("AWS_LAMBDA_LOG_STREAM_NAME", format!("rehearsal/[$LATEST]{}", new_uuid().replace('-', ""))),
             ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
             ("AWS_REGION", self.region.clone()),
             ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),

@@ -41,41 +41,29 @@ fn function(broken: &str) -> (TempDir, Function) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let bootstrap = folder.path().join("bootstrap");
     std::fs::write(&bootstrap, BOOTSTRAP).expect("a bootstrap");
-    std::fs::set_permissions(&bootstrap, std::fs::Permissions::from_mode(0o755))
-        .expect("permissions");
-    let settings = Settings::new("test")
-        .variable("PATH", std::env::var("PATH").expect("a path"))
-        .variable("BROKEN", broken);
+    std::fs::set_permissions(&bootstrap, std::fs::Permissions::from_mode(0o755)).expect("permissions");
+    let settings =
+        Settings::new("test").variable("PATH", std::env::var("PATH").expect("a path")).variable("BROKEN", broken);
     (folder, Function::new(bootstrap, settings))
 }
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 async fn outcome(function: &Function, what: &str) -> Outcome {
-    function
-        .invoke(&json!({"do": what}), TIMEOUT)
-        .await
-        .expect("an invocation")
-        .outcome
+    function.invoke(&json!({"do": what}), TIMEOUT).await.expect("an invocation").outcome
 }
 
 #[tokio::test]
 async fn a_warm_process_takes_one_event_after_another() {
     let (_folder, function) = function("");
     for count in 1..=3 {
-        assert_eq!(
-            outcome(&function, "answer").await,
-            Outcome::Completed(json!({"count": count, "in_time": true}))
-        );
+        assert_eq!(outcome(&function, "answer").await, Outcome::Completed(json!({"count": count, "in_time": true})));
     }
     assert_eq!(
         outcome(&function, "fail").await,
         Outcome::FunctionError(json!({"errorType": "E", "errorMessage": "wanted"}))
     );
-    assert_eq!(
-        outcome(&function, "answer").await,
-        Outcome::Completed(json!({"count": 5, "in_time": true}))
-    );
+    assert_eq!(outcome(&function, "answer").await, Outcome::Completed(json!({"count": 5, "in_time": true})));
     function.stop().await;
     let output = function.output();
     assert_eq!(output.matches("started in eu-central-1").count(), 1, "{output}");
@@ -89,10 +77,7 @@ async fn after_a_death_the_next_event_starts_a_new_process() {
         Outcome::Died(status) => assert_eq!(status.code(), Some(7)),
         other => panic!("it died, not {other:?}"),
     }
-    assert_eq!(
-        outcome(&function, "answer").await,
-        Outcome::Completed(json!({"count": 1, "in_time": true}))
-    );
+    assert_eq!(outcome(&function, "answer").await, Outcome::Completed(json!({"count": 1, "in_time": true})));
 }
 
 #[tokio::test]
@@ -100,10 +85,7 @@ async fn the_deadline_kills() {
     let (_folder, function) = function("");
     outcome(&function, "answer").await;
     let event = json!({"do": "sleep"});
-    let invocation = function
-        .invoke(&event, Duration::from_millis(300))
-        .await
-        .expect("an invocation");
+    let invocation = function.invoke(&event, Duration::from_millis(300)).await.expect("an invocation");
     assert_eq!(invocation.outcome, Outcome::TimedOut);
     assert_eq!(invocation.initialisation.as_secs(), 0);
 
@@ -118,10 +100,7 @@ async fn the_deadline_kills() {
         "{record}"
     );
 
-    assert_eq!(
-        outcome(&function, "answer").await,
-        Outcome::Completed(json!({"count": 1, "in_time": true}))
-    );
+    assert_eq!(outcome(&function, "answer").await, Outcome::Completed(json!({"count": 1, "in_time": true})));
 }
 
 #[tokio::test]
@@ -138,8 +117,5 @@ async fn failed_initialisation_is_an_outcome() {
 #[tokio::test]
 async fn a_missing_bootstrap_is_an_error() {
     let function = Function::new("/nowhere/bootstrap", Settings::new("test"));
-    assert!(matches!(
-        function.invoke(&json!({}), TIMEOUT).await,
-        Err(RuntimeError::Start { .. })
-    ));
+    assert!(matches!(function.invoke(&json!({}), TIMEOUT).await, Err(RuntimeError::Start { .. })));
 }

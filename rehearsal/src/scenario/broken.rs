@@ -24,9 +24,5 @@ impl<E: std::error::Error> From<E> for Broken {
 
 /// Breaks a promise unless `condition` holds.
 pub(super) fn ensure(condition: bool, otherwise: impl FnOnce() -> String) -> Result<(), Broken> {
-    if condition {
-        Ok(())
-    } else {
-        Err(Broken(otherwise()))
-    }
+    if condition { Ok(()) } else { Err(Broken(otherwise())) }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_acm::operation::describe_certificate::DescribeCertificateError;
 use aws_sdk_acm::types::{CertificateDetail, CertificateStatus};
 use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 
@@ -12,21 +13,11 @@ use super::world::{Deployed, Parameters, STACK, World, outcome};
 const FOREIGN_NAME: &str = "other.invalid-zone.test";
 
 pub(super) async fn run(world: &mut World<'_>) {
-    world
-        .promise_on_stack("certificate issued for the domain and its wildcard", issued)
-        .await;
-    world
-        .promise_on_stack("one validation record stands in the zone", record_stands_once)
-        .await;
-    world
-        .promise_on_stack("update without changes does nothing", unchanged)
-        .await;
-    world
-        .promise_on_stack("name added: certificate replaced, shared record untouched", name_added)
-        .await;
-    world
-        .promise_on_stack("failing update rolled back, certificate unharmed", failing_update)
-        .await;
+    world.promise_on_stack("certificate issued for the domain and its wildcard", issued).await;
+    world.promise_on_stack("one validation record stands in the zone", record_stands_once).await;
+    world.promise_on_stack("update without changes does nothing", unchanged).await;
+    world.promise_on_stack("name added: certificate replaced, shared record untouched", name_added).await;
+    world.promise_on_stack("failing update rolled back, certificate unharmed", failing_update).await;
 }
 
 async fn issued(world: &mut World<'_>, _: Parameters) -> Result<String, Broken> {
@@ -61,21 +52,19 @@ async fn name_added(world: &mut World<'_>, parameters: Parameters) -> Result<Str
     let shared = cnames(world).await?;
     let name = format!("extra.{}", world.domain);
 
-    world.deploy_root(with_names(parameters, &name)).await?;
+    let followed = world.deploy_root(with_names(parameters, &name)).await?;
 
     let new = certificate_arn(world).await?;
     ensure(new != old, || "the certificate was not replaced".to_owned())?;
     ensure(described(world, &old).await?.is_none(), || {
-        format!("the replaced certificate is still there: {old}")
+        format!("the replaced certificate is still there: {old}; {}", outcome(&followed))
     })?;
     let certificate = existing(world, &new).await?;
     let domain = &world.domain;
     expect_issued(&certificate, &[domain.clone(), format!("*.{domain}"), name])?;
     let standing = cnames(world).await?;
     for record in &shared {
-        ensure(standing.contains(record), || {
-            format!("the record {} was changed or removed", record.name())
-        })?;
+        ensure(standing.contains(record), || format!("the record {} was changed or removed", record.name()))?;
     }
     expect_records(&standing, &validation_records(&certificate)?)?;
     Ok(format!("{old} became {new}; {} records stand", standing.len()))
@@ -88,10 +77,7 @@ async fn failing_update(world: &mut World<'_>, parameters: Parameters) -> Result
     let names = parameters
         .get("BBBAdditionalDomainNames")
         .filter(|names| !names.is_empty())
-        .map_or_else(
-            || FOREIGN_NAME.to_owned(),
-            |names| format!("{names},{FOREIGN_NAME}"),
-        );
+        .map_or_else(|| FOREIGN_NAME.to_owned(), |names| format!("{names},{FOREIGN_NAME}"));
 
     let followed = match world.deploy(STACK, &with_names(parameters, &names)).await? {
         Deployed::Something(followed) => followed,
@@ -100,23 +86,15 @@ async fn failing_update(world: &mut World<'_>, parameters: Parameters) -> Result
 
     ensure(followed.status == "UPDATE_ROLLBACK_COMPLETE", || outcome(&followed))?;
     let reason = followed.deepest_cause().map(|cause| cause.reason).unwrap_or_default();
-    ensure(reason.contains(FOREIGN_NAME), || {
-        format!("the reason does not name {FOREIGN_NAME}: {reason}")
-    })?;
+    ensure(reason.contains(FOREIGN_NAME), || format!("the reason does not name {FOREIGN_NAME}: {reason}"))?;
     let now = certificate_arn(world).await?;
     ensure(now == arn, || format!("the certificate became {now}"))?;
     let status = existing(world, &arn).await?.status().cloned();
-    ensure(status == Some(CertificateStatus::Issued), || {
-        format!("the certificate is {status:?}")
-    })?;
+    ensure(status == Some(CertificateStatus::Issued), || format!("the certificate is {status:?}"))?;
     let left = world.certificates().await?;
-    ensure(left == certificates, || {
-        format!("there were the certificates {certificates:?}, now there are {left:?}")
-    })?;
+    ensure(left == certificates, || format!("there were the certificates {certificates:?}, now there are {left:?}"))?;
     let standing = cnames(world).await?;
-    ensure(standing == records, || {
-        format!("there were {} records, now there are {}", records.len(), standing.len())
-    })?;
+    ensure(standing == records, || format!("there were {} records, now there are {}", records.len(), standing.len()))?;
     Ok(reason)
 }
 
@@ -170,9 +148,7 @@ async fn described(world: &World<'_>, arn: &str) -> Result<Option<CertificateDet
     match world.acm.describe_certificate().certificate_arn(arn).send().await {
         Ok(answer) => Ok(answer.certificate),
         Err(error)
-            if error
-                .as_service_error()
-                .is_some_and(|error| error.is_resource_not_found_exception()) =>
+            if error.as_service_error().is_some_and(DescribeCertificateError::is_resource_not_found_exception) =>
         {
             Ok(None)
         }
@@ -181,9 +157,7 @@ async fn described(world: &World<'_>, arn: &str) -> Result<Option<CertificateDet
 }
 
 async fn existing(world: &World<'_>, arn: &str) -> Result<CertificateDetail, Broken> {
-    described(world, arn)
-        .await?
-        .ok_or_else(|| Broken(format!("there is no certificate {arn}")))
+    described(world, arn).await?.ok_or_else(|| Broken(format!("there is no certificate {arn}")))
 }
 
 fn expect_issued(certificate: &CertificateDetail, names: &[String]) -> Result<(), Broken> {
@@ -191,15 +165,9 @@ fn expect_issued(certificate: &CertificateDetail, names: &[String]) -> Result<()
         format!("the certificate is {:?}", certificate.status())
     })?;
     let expected: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-    let covered: BTreeSet<&str> = certificate
-        .subject_alternative_names()
-        .iter()
-        .map(String::as_str)
-        .chain(certificate.domain_name())
-        .collect();
-    ensure(covered == expected, || {
-        format!("the certificate is for {covered:?}, not for {expected:?}")
-    })
+    let covered: BTreeSet<&str> =
+        certificate.subject_alternative_names().iter().map(String::as_str).chain(certificate.domain_name()).collect();
+    ensure(covered == expected, || format!("the certificate is for {covered:?}, not for {expected:?}"))
 }
 
 /// The names and values of the records that validate a certificate, each once.
@@ -222,17 +190,10 @@ async fn cnames(world: &World<'_>) -> Result<Vec<ResourceRecordSet>, Broken> {
 }
 
 /// Whether exactly the `wanted` records stand, each once and with one value.
-fn expect_records(
-    standing: &[ResourceRecordSet],
-    wanted: &BTreeSet<(String, String)>,
-) -> Result<(), Broken> {
+fn expect_records(standing: &[ResourceRecordSet], wanted: &BTreeSet<(String, String)>) -> Result<(), Broken> {
     let found: Vec<(String, String)> = standing
         .iter()
-        .flat_map(|set| {
-            set.resource_records()
-                .iter()
-                .map(|record| (canonical(set.name()), canonical(record.value())))
-        })
+        .flat_map(|set| set.resource_records().iter().map(|record| (canonical(set.name()), canonical(record.value()))))
         .collect();
     let once: BTreeSet<_> = found.iter().cloned().collect();
     ensure(once == *wanted && found.len() == wanted.len(), || {

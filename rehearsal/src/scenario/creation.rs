@@ -11,11 +11,7 @@ pub(super) async fn run(world: &mut World<'_>) {
             world.make_surroundings().await?;
             let packaged = world.package().await?;
             let bytes: usize = packaged.artifacts.iter().map(|artifact| artifact.bytes).sum();
-            Ok(format!(
-                "{} artifacts, {} kB",
-                packaged.artifacts.len(),
-                bytes / 1000
-            ))
+            Ok(format!("{} artifacts, {} kB", packaged.artifacts.len(), bytes / 1000))
         })
         .await;
     if !packaged {

@@ -4,7 +4,5 @@ use super::World;
 use super::world::STACK;
 
 pub(super) async fn run(world: &mut World<'_>) {
-    world
-        .promise("stack deleted", async |world| world.delete(STACK).await)
-        .await;
+    world.promise("stack deleted", async |world| world.delete(STACK).await).await;
 }

@@ -49,14 +49,14 @@ impl Inventory {
         add("function", functions(world).await?);
         add("role", world.aws.roles().await?.into_iter().collect());
         add("log group", world.aws.log_groups().await?.into_iter().collect());
+        add("parameter", world.aws.parameters().await?.into_iter().collect());
         add("stack", stacks(world).await?);
         Ok(Self { things })
     }
 
     /// The same without the stack of this name and those nested in it.
     pub(super) fn without_stack(mut self, name: &str) -> Self {
-        self.things
-            .retain(|(kind, stack)| *kind != "stack" || !stack.starts_with(name));
+        self.things.retain(|(kind, stack)| *kind != "stack" || !stack.starts_with(name));
         self
     }
 
@@ -96,9 +96,7 @@ mod tests {
     use super::*;
 
     fn inventory(things: &[(&'static str, &str)]) -> Inventory {
-        Inventory {
-            things: things.iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect(),
-        }
+        Inventory { things: things.iter().map(|(kind, name)| (*kind, (*name).to_owned())).collect() }
     }
 
     #[test]
@@ -110,9 +108,7 @@ mod tests {
             ("log group", "/aws/lambda/f"),
             ("stack", "impossible-Certificate-1"),
         ]);
-        let extra = now
-            .without_stack("impossible")
-            .beyond(&before, &["/aws/lambda/f".to_owned()]);
+        let extra = now.without_stack("impossible").beyond(&before, &["/aws/lambda/f".to_owned()]);
         assert_eq!(extra, ["role r"]);
     }
 }

@@ -10,9 +10,7 @@ pub(super) async fn run(world: &mut World<'_>) {
     world
         .promise("no response URL in any function's log", async |world| {
             let lines = world.aws.function_log().await?;
-            ensure(!lines.is_empty(), || {
-                "the functions' log is empty, so that nothing could be searched".to_owned()
-            })?;
+            ensure(!lines.is_empty(), || "the functions' log is empty, so that nothing could be searched".to_owned())?;
             let telling = lines.iter().filter(|line| gives_away(line)).count();
             ensure(telling == 0, || format!("{telling} of {} lines give one away", lines.len()))?;
             Ok(format!("{} lines searched", lines.len()))

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use aws_sdk_route53::types::HostedZone;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use deployment::change_set::{self, Prepared, Target};
 use deployment::events::{self, Followed, Mark};
@@ -61,10 +62,7 @@ pub(super) struct World<'a> {
 
 impl fmt::Debug for World<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("World")
-            .field("aws", &self.aws)
-            .field("promises", &self.promises)
-            .finish_non_exhaustive()
+        f.debug_struct("World").field("aws", &self.aws).field("promises", &self.promises).finish_non_exhaustive()
     }
 }
 
@@ -85,9 +83,7 @@ impl<'a> World<'a> {
 
         let since = Instant::now();
         progress(Progress::Step("starting the local AWS"));
-        let installation =
-            LocalAws::install(&options.workspace_root, |note| progress(Progress::Step(note)))
-                .await?;
+        let installation = LocalAws::install(&options.workspace_root, |note| progress(Progress::Step(note))).await?;
         let aws = LocalAws::start(&installation, &BTreeMap::new()).await?;
         let at = aws.endpoint().to_owned();
         let started = Promise::new("local AWS started", true, since.elapsed(), at);
@@ -95,9 +91,7 @@ impl<'a> World<'a> {
         promises.promises.push(started);
 
         let config = aws.sdk_config();
-        let s3 = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(true)
-            .build();
+        let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         Ok(Self {
             acm: aws_sdk_acm::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
@@ -151,36 +145,19 @@ impl<'a> World<'a> {
 
     /// Makes the hosted zone and the bucket that an operator would have.
     pub(super) async fn make_surroundings(&mut self) -> Result<(), Broken> {
-        let zone = self
-            .route53
-            .create_hosted_zone()
-            .name(&self.domain)
-            .caller_reference(new_uuid())
-            .send()
-            .await?;
-        let id = zone.hosted_zone().map(|zone| zone.id()).unwrap_or_default();
+        let zone = self.route53.create_hosted_zone().name(&self.domain).caller_reference(new_uuid()).send().await?;
+        let id = zone.hosted_zone().map(HostedZone::id).unwrap_or_default();
         self.zone_id = id.trim_start_matches("/hostedzone/").to_owned();
-        let here = CreateBucketConfiguration::builder()
-            .location_constraint(BucketLocationConstraint::from(REGION))
-            .build();
-        self.s3
-            .create_bucket()
-            .bucket(BUCKET)
-            .create_bucket_configuration(here)
-            .send()
-            .await?;
+        let here =
+            CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(REGION)).build();
+        self.s3.create_bucket().bucket(BUCKET).create_bucket_configuration(here).send().await?;
         self.before = Inventory::take(self).await?;
         Ok(())
     }
 
     /// Packages the root template into the bucket.
     pub(super) async fn package(&mut self) -> Result<&Packaged, Broken> {
-        let bucket = Bucket {
-            client: self.s3.clone(),
-            name: BUCKET.to_owned(),
-            region: REGION.to_owned(),
-        };
-        let packaged = package::package(&self.template, &bucket).await?;
+        let packaged = package::package(&self.template, &self.bucket()).await?;
         Ok(self.packaged.insert(packaged))
     }
 
@@ -192,21 +169,39 @@ impl<'a> World<'a> {
             ("BBBOperatorEMail", &format!("operator@{}", self.domain)),
             ("BBBAdditionalDomainNames", ""),
             ("BBBACMCertArn", "-"),
+            // As much as there is, because the logs are searched for secrets.
+            ("BBBFunctionLogLevel", "DEBUG"),
         ]
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
     }
 
-    /// Creates or updates a stack from the packaged template through a change set, and follows it to its end.
-    pub(super) async fn deploy(
+    /// Packages one of the nested templates to be deployed on its own.
+    pub(super) async fn package_alone(&self, name: &str) -> Result<Packaged, Broken> {
+        let template = self.template.with_file_name("templates").join(name);
+        Ok(package::package(&template, &self.bucket()).await?)
+    }
+
+    fn bucket(&self) -> Bucket {
+        Bucket { client: self.s3.clone(), name: BUCKET.to_owned(), region: REGION.to_owned() }
+    }
+
+    /// Creates or updates a stack from the packaged root template through a change set, and follows it to its end.
+    pub(super) async fn deploy(&mut self, stack: &str, parameters: &Parameters) -> Result<Deployed, Broken> {
+        match self.packaged.clone() {
+            Some(packaged) => self.deploy_packaged(stack, &packaged, parameters).await,
+            None => Err(Broken("the template was not packaged".to_owned())),
+        }
+    }
+
+    /// As [`World::deploy`] from any packaged template.
+    pub(super) async fn deploy_packaged(
         &mut self,
         stack: &str,
+        packaged: &Packaged,
         parameters: &Parameters,
     ) -> Result<Deployed, Broken> {
-        let Some(packaged) = &self.packaged else {
-            return Err(Broken("the template was not packaged".to_owned()));
-        };
         let target = Target {
             stack,
             template: &packaged.template,
@@ -242,18 +237,10 @@ impl<'a> World<'a> {
             return Ok("there was no stack".to_owned());
         };
         let followed = self.follow(&mark).await?;
-        let skipped = followed
-            .events
-            .iter()
-            .filter(|event| event.status == "DELETE_SKIPPED");
-        self.retained
-            .extend(skipped.filter_map(|event| event.physical_id.clone()));
+        let skipped = followed.events.iter().filter(|event| event.status == "DELETE_SKIPPED");
+        self.retained.extend(skipped.filter_map(|event| event.physical_id.clone()));
         ensure(followed.status == "DELETE_COMPLETE", || outcome(&followed))?;
-        let deleted = followed
-            .events
-            .iter()
-            .filter(|event| event.status == "DELETE_COMPLETE")
-            .count();
+        let deleted = followed.events.iter().filter(|event| event.status == "DELETE_COMPLETE").count();
         Ok(format!("{deleted} resources deleted"))
     }
 
@@ -276,10 +263,9 @@ impl<'a> World<'a> {
 pub(super) fn outcome(followed: &Followed) -> String {
     match followed.deepest_cause() {
         None => followed.status.clone(),
-        Some(cause) => format!(
-            "{}: {} {} in {}: {}",
-            followed.status, cause.logical_id, cause.status, cause.stack, cause.reason
-        ),
+        Some(cause) => {
+            format!("{}: {} {} in {}: {}", followed.status, cause.logical_id, cause.status, cause.stack, cause.reason)
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! The request out of the raw event.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     budget::MAX_SERVICE_TIMEOUT,
@@ -92,9 +92,31 @@ impl Event {
 /// A resource whose `ServiceToken` is a topic is sent through it, one message a record.
 fn unwrap_sns(event: Value) -> Value {
     let message = SnsEnvelope::deserialize(&event).ok().map(|SnsEnvelope { records: [record] }| record.sns.message);
-    match message.and_then(|message| serde_json::from_str(&message).ok()) {
-        Some(request) => request,
-        None => event,
+    match message.map(|message| read(&message)) {
+        Some(request @ Value::Object(_)) => request,
+        _ => event,
+    }
+}
+
+/// How deep the parts of an event lie that must be read whatever else is in it: in the record of a failed invocation the request is one deep,
+/// and its own parts another.
+const READ_ANYWAY: usize = 2;
+
+/// The event. What in it is nested more deeply than JSON is read (128 levels) becomes a text that no part of a request may be, so that even
+/// such a request is answered.
+pub(crate) fn read(json: &str) -> Value {
+    read_down_to(json, READ_ANYWAY)
+}
+
+fn read_down_to(json: &str, levels: usize) -> Value {
+    if let Ok(value) = serde_json::from_str(json) {
+        return value;
+    }
+    match serde_json::from_str::<BTreeMap<String, &RawValue>>(json) {
+        Ok(parts) if levels > 0 => {
+            parts.into_iter().map(|(key, part)| (key, read_down_to(part.get(), levels - 1))).collect()
+        }
+        _ => Value::from("(nested too deeply)"),
     }
 }
 

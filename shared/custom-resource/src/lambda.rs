@@ -1,25 +1,33 @@
 //! The Lambda Runtime API: events in, answers out.
 
-use std::{error::Error, time::SystemTime};
+use std::{
+    error::Error,
+    time::{Duration, SystemTime},
+};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tracing::error;
 
 use crate::{
     budget::Invocation,
+    event::read,
     last_resort::LastResort,
     provider::{Provider, Unanswered},
     reason::with_causes,
 };
+
+/// What is kept of Lambda's time, at most, to report an answer that could not be delivered: a process that is ended before has said nothing,
+/// and the physical id is lost.
+const REPORT: Duration = Duration::from_millis(500);
 
 impl Invocation {
     /// The invocation that Lambda describes.
     fn of(context: &Context) -> Self {
         let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
         Self {
-            deadline: Instant::now() + left,
+            deadline: Instant::now() + left.saturating_sub(REPORT.min(left / 10)),
             request_id: context.request_id.clone(),
             log_group: context.env_config.log_group.clone(),
             log_stream: context.env_config.log_stream.clone(),
@@ -44,9 +52,9 @@ pub async fn run<E: Error>(provider: Result<Provider, E>) -> Result<(), lambda_r
         }
     };
     let provider = &provider;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         let invocation = Invocation::of(&event.context);
-        match provider.handle(event.payload, &invocation).await {
+        match provider.handle(read(event.payload.get()), &invocation).await {
             Ok(status) => Ok(status),
             Err(unanswered) => Err(diagnostic(&unanswered)),
         }
@@ -61,9 +69,9 @@ pub async fn run<E: Error>(provider: Result<Provider, E>) -> Result<(), lambda_r
 pub async fn run_last_resort() -> Result<(), lambda_runtime::Error> {
     let last_resort = LastResort::new()?;
     let last_resort = &last_resort;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         let invocation = Invocation::of(&event.context);
-        last_resort.answer(event.payload, &invocation).await.map_err(|unanswered| diagnostic(&unanswered))
+        last_resort.answer(read(event.payload.get()), &invocation).await.map_err(|unanswered| diagnostic(&unanswered))
     }))
     .await
 }

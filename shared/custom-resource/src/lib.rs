@@ -10,7 +10,7 @@
 //! | an answer to every request | success, error, panic, bad input, unknown type, failed initialisation and deadline each end in exactly one answer; the PUT is tried up to [`ATTEMPTS`](delivery::ATTEMPTS) times with a time-out each |
 //! | the answer in time | the function's own deadline and `ServiceTimeout` are watched; the work is abandoned before either and FAILED is sent |
 //! | an answer if the process dies | the function error of an undelivered answer names the physical id; a function made with [`last_resort`] as the `OnFailure` destination answers |
-//! | a stable physical id | [`NOTHING_CREATED`] while nothing exists (its Delete is a no-op), the real id from [`Request::created`] on, and a Delete that cannot change it |
+//! | a stable physical id | [`NOTHING_CREATED`] while nothing exists (its Delete is a no-op), the real id from [`Request::created`] on, [`OUTCOME_UNKNOWN`] when a call was abandoned that may have created something (its Delete looks for it), and a Delete that cannot change it |
 //! | waits longer than a function may run | [`Outcome::Pending`]: polled with growing pauses, then carried on by up to [`MAX_HOPS`](continuation::MAX_HOPS) further invocations |
 //! | at most 4096 bytes | the answer fits by construction; the head of the reason is kept, with the place of the log behind it |
 //! | an empty content type | sent |

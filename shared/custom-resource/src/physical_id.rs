@@ -5,7 +5,8 @@
 /// The text is the one the binxio providers used, so that a failed Create of theirs is understood too.
 pub const NOTHING_CREATED: &str = "could-not-create";
 
-/// The physical id answered in the place of a function that died before it could say whether it had created anything.
+/// The physical id answered when nobody knows whether anything was created: the function died, or a call to a service was abandoned, or
+/// failed in a way that does not say whether it had its effect.
 /// Its Delete calls the resource without an id, so that it can look for what carries the request's ownership mark.
 pub const OUTCOME_UNKNOWN: &str = "outcome-unknown";
 

@@ -202,9 +202,13 @@ impl Provider {
             let verdict = match timeout_at(budget.work_until, call.catch_unwind()).await {
                 Ok(Ok(verdict)) => verdict,
                 Ok(Err(_panic)) => {
+                    request.doubt();
                     Verdict::Failed("internal error: the function panicked; its log says where".to_owned())
                 }
-                Err(_elapsed) => return self.out_of_time(event, &request, &budget, waiting_for).await,
+                Err(_elapsed) => {
+                    request.doubt();
+                    return self.out_of_time(event, &request, &budget, waiting_for).await;
+                }
             };
             match verdict {
                 Verdict::Ready(ready) => {
@@ -251,7 +255,7 @@ impl Provider {
         let Some(waiting_for) = waiting_for else {
             return give_up(format!("the work took longer than the {seconds} seconds there were"));
         };
-        let hop = event.continuation.as_ref().map_or(0, |earlier| earlier.hop) + 1;
+        let hop = event.continuation.as_ref().map_or(0, |earlier| earlier.hop).saturating_add(1);
         let Some(reinvoke) = self.reinvoke.as_ref().filter(|_| budget.can_go_on_elsewhere) else {
             return give_up(format!("{waiting_for} (gave up after {seconds} seconds)"));
         };
@@ -289,5 +293,6 @@ fn answered_id(request: &Request) -> String {
         RequestType::Delete => given,
         RequestType::Create | RequestType::Update => request.recorded().or(given),
     };
-    id.unwrap_or_else(|| NOTHING_CREATED.to_owned())
+    let none = if request.progress().in_doubt { OUTCOME_UNKNOWN } else { NOTHING_CREATED };
+    id.unwrap_or_else(|| none.to_owned())
 }

@@ -38,6 +38,9 @@ impl fmt::Display for RequestType {
 pub(crate) struct Progress {
     /// The physical id that was created.
     pub(crate) recorded: Option<String>,
+    /// Whether a call was abandoned, or failed in a way that does not say whether it had its effect.
+    #[serde(default)]
+    pub(crate) in_doubt: bool,
     /// What the handler wanted to be remembered.
     #[serde(default)]
     pub(crate) memory: Value,
@@ -112,6 +115,11 @@ impl Request {
     /// What [`remember`](Self::remember) was last given, if it is of this type.
     pub fn recall<T: DeserializeOwned>(&self) -> Option<T> {
         T::deserialize(&self.progress_slot().memory).ok()
+    }
+
+    /// Notes that something may have been created of which nobody knows.
+    pub(crate) fn doubt(&self) {
+        self.progress_slot().in_doubt = true;
     }
 
     pub(crate) fn progress(&self) -> Progress {

@@ -110,19 +110,19 @@ impl<R: Resource> Handler for R {
                     match self.delete(request, id, parsed.ok()).await {
                         Ok(Deletion::Deleted) => Verdict::Deleted,
                         Ok(Deletion::Pending(pending)) => Verdict::Pending(pending),
-                        Err(error) => failure(self, &error),
+                        Err(error) => failure(self, request, &error),
                     }
                 }
                 (RequestType::Update, Known::Id(id)) => match parsed {
                     Ok(new) => {
                         let old = old.and_then(|old| properties::from_value(old.clone()).ok());
-                        verdict(self, self.update(request, id, new, old).await)
+                        verdict(self, request, self.update(request, id, new, old).await)
                     }
                     Err(error) => Verdict::Failed(error.to_string()),
                 },
                 // An Update of what was never created can only mean: create it.
                 (RequestType::Create | RequestType::Update, _) => match parsed {
-                    Ok(new) => verdict(self, self.create(request, new).await),
+                    Ok(new) => verdict(self, request, self.create(request, new).await),
                     Err(error) => Verdict::Failed(error.to_string()),
                 },
             }
@@ -130,7 +130,7 @@ impl<R: Resource> Handler for R {
     }
 }
 
-fn verdict<R: Resource>(resource: &R, result: Result<Outcome<R::Attributes>, R::Error>) -> Verdict {
+fn verdict<R: Resource>(resource: &R, request: &Request, result: Result<Outcome<R::Attributes>, R::Error>) -> Verdict {
     match result {
         Ok(Outcome::Pending(pending)) => Verdict::Pending(pending),
         Ok(Outcome::Ready(ready)) => match serde_json::to_value(&ready.attributes) {
@@ -149,11 +149,17 @@ fn verdict<R: Resource>(resource: &R, result: Result<Outcome<R::Attributes>, R::
             Ok(_) => Verdict::Failed("internal error: the attributes of the resource are not a map".to_owned()),
             Err(error) => Verdict::Failed(format!("internal error: the attributes cannot be written as JSON: {error}")),
         },
-        Err(error) => failure(resource, &error),
+        Err(error) => failure(resource, request, &error),
     }
 }
 
-fn failure<R: Resource>(resource: &R, error: &R::Error) -> Verdict {
+fn failure<R: Resource>(resource: &R, request: &Request, error: &R::Error) -> Verdict {
     let reason = with_causes(error);
-    if resource.is_transient(error) { Verdict::Pending(Pending::new(reason)) } else { Verdict::Failed(reason) }
+    if resource.is_transient(error) {
+        // A call whose answer was lost may have had its effect.
+        request.doubt();
+        Verdict::Pending(Pending::new(reason))
+    } else {
+        Verdict::Failed(reason)
+    }
 }

@@ -329,7 +329,7 @@ async fn what_cannot_be_understood_fails_with_the_cause() {
 async fn a_panic_is_answered_without_its_message() {
     let world = World::new().await;
     let answer = world.answer(world.request("Panic").create()).await;
-    failed(&answer, NOTHING_CREATED, "internal error: the function panicked");
+    failed(&answer, OUTCOME_UNKNOWN, "internal error: the function panicked");
     assert!(!answer.reason.contains("hush"));
 }
 
@@ -337,7 +337,7 @@ async fn a_panic_is_answered_without_its_message() {
 async fn the_deadline_of_the_function_is_answered_before_it_comes() {
     let world = World::new().await;
     let event = world.request("Hang").create();
-    failed(&world.answer_within(event, Duration::from_millis(300)).await, NOTHING_CREATED, "the work took longer");
+    failed(&world.answer_within(event, Duration::from_millis(300)).await, OUTCOME_UNKNOWN, "the work took longer");
     assert!(world.queue.0.lock().unwrap().is_empty(), "what hangs would only hang again");
 }
 

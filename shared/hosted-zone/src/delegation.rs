@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, env, fs, io, net::SocketAddr, time::Duration};
 
 use simple_dns::{CLASS, Name, Packet, Question, TYPE, rdata::RData};
 use tokio::{net::UdpSocket, time::timeout};
+use tracing::debug;
 
 use crate::{HostedZone, name::normalised};
 
@@ -19,11 +20,30 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// The largest answer without EDNS (RFC 1035, section 4.2.1).
 const MAX_ANSWER: usize = 512;
 
-/// Says what is wrong with the zone's delegation and what to do, or nothing when it is right or cannot be learnt.
-pub async fn delegation_problem(zone: &HostedZone) -> Option<String> {
-    let resolver = resolver()?;
-    let public = name_servers(resolver, zone.name()).await.ok()?;
-    judge(zone.name(), zone.id(), zone.name_servers(), &public)
+/// What is known of a zone's delegation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delegation {
+    /// The public DNS leads to the zone.
+    Right,
+    /// It does not; the text says where it leads, and what to do.
+    Wrong(String),
+    /// It could not be learnt.
+    Unknown,
+}
+
+/// Asks the public DNS where it leads for the zone's domain.
+pub async fn delegation(zone: &HostedZone) -> Delegation {
+    let Some(resolver) = resolver() else { return Delegation::Unknown };
+    match name_servers(resolver, zone.name()).await {
+        Ok(public) => match judge(zone.name(), zone.id(), zone.name_servers(), &public) {
+            Some(problem) => Delegation::Wrong(problem),
+            None => Delegation::Right,
+        },
+        Err(error) => {
+            debug!(reason = %error, "the delegation could not be learnt");
+            Delegation::Unknown
+        }
+    }
 }
 
 /// Compares the name servers that the public DNS gives with the zone's own.
@@ -73,7 +93,9 @@ async fn name_servers(resolver: SocketAddr, name: &str) -> io::Result<BTreeSet<S
     let length = timeout(PATIENCE, socket.recv(&mut buffer)).await??;
     let answer = Packet::parse(&buffer[..length]).map_err(io::Error::other)?;
     let answered = matches!(answer.rcode(), simple_dns::RCODE::NoError | simple_dns::RCODE::NameError);
-    if answer.id() != id || !answered {
+    // Of an answer that was cut off nobody knows what is missing.
+    let is_whole = !answer.has_flags(simple_dns::PacketFlag::TRUNCATION);
+    if answer.id() != id || !answered || !is_whole {
         return Err(io::Error::other("the resolver did not answer the question"));
     }
     Ok(answer
@@ -88,6 +110,8 @@ async fn name_servers(resolver: SocketAddr, name: &str) -> io::Result<BTreeSet<S
 
 #[cfg(test)]
 mod tests {
+    use simple_dns::{PacketFlag, QTYPE, RCODE, ResourceRecord, rdata};
+
     use super::*;
 
     fn set(names: &[&str]) -> BTreeSet<String> {
@@ -102,5 +126,70 @@ mod tests {
         assert!(none.contains("delegate example.org to ns-1.awsdns-1.org, ns-2.awsdns-2.com"), "{none}");
         let other = judge("example.org", "Z1", &own, &set(&["ns.registrar.net"])).unwrap();
         assert!(other.contains("leads example.org to ns.registrar.net") && other.contains("zone Z1"), "{other}");
+    }
+
+    /// What a resolver that answers one query like this is understood to say.
+    async fn understood(answer: impl FnOnce(&mut Packet) + Send + 'static) -> io::Result<BTreeSet<String>> {
+        let resolver = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = resolver.local_addr().unwrap();
+        let server = tokio::spawn(async move {
+            let mut buffer = [0; MAX_ANSWER];
+            let (length, asker) = resolver.recv_from(&mut buffer).await.unwrap();
+            let query = Packet::parse(&buffer[..length]).unwrap();
+            assert!(query.has_flags(PacketFlag::RECURSION_DESIRED));
+            let [question] = query.questions.as_slice() else { panic!("{query:?}") };
+            assert_eq!((question.qname.to_string().as_str(), question.qtype), ("example.org", QTYPE::TYPE(TYPE::NS)));
+            let mut reply = query.into_reply();
+            answer(&mut reply);
+            resolver.send_to(&reply.build_bytes_vec().unwrap(), asker).await.unwrap();
+        });
+        let result = name_servers(address, "example.org").await;
+        server.await.unwrap();
+        result
+    }
+
+    fn add(reply: &mut Packet, data: RData<'static>) {
+        reply.answers.push(ResourceRecord::new(Name::new_unchecked("example.org"), CLASS::IN, 60, data));
+    }
+
+    fn name_server(name: &'static str) -> RData<'static> {
+        RData::NS(rdata::NS(Name::new_unchecked(name)))
+    }
+
+    #[tokio::test]
+    async fn name_servers_are_what_the_resolver_says() {
+        let servers = understood(|reply| {
+            add(reply, name_server("NS-1.awsdns-1.org"));
+            add(reply, RData::A(rdata::A { address: 1 }));
+            add(reply, name_server("ns-2.awsdns-2.com"));
+        });
+        assert_eq!(servers.await.unwrap(), set(&["ns-1.awsdns-1.org", "ns-2.awsdns-2.com"]));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_exist_has_no_name_servers() {
+        assert_eq!(understood(|reply| *reply.rcode_mut() = RCODE::NameError).await.unwrap(), set(&[]));
+        assert_eq!(understood(|_| {}).await.unwrap(), set(&[]));
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_another_question_or_none_at_all_says_nothing() {
+        understood(|reply| reply.set_id(reply.id().wrapping_add(1))).await.unwrap_err();
+        understood(|reply| *reply.rcode_mut() = RCODE::ServerFailure).await.unwrap_err();
+        understood(|reply| *reply.rcode_mut() = RCODE::Refused).await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_was_cut_off_says_nothing() {
+        understood(|reply| reply.set_flags(PacketFlag::TRUNCATION)).await.unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_resolver_that_is_silent_is_not_waited_for_long() {
+        let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let started = tokio::time::Instant::now();
+        let error = name_servers(silent.local_addr().unwrap(), "example.org").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(started.elapsed().as_secs(), PATIENCE.as_secs());
     }
 }

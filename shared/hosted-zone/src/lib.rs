@@ -10,7 +10,7 @@ mod record;
 mod zone;
 
 pub use aws_sdk_route53::types::RrType as RecordType;
-pub use delegation::delegation_problem;
+pub use delegation::{Delegation, delegation};
 pub use error::Error;
 pub use name::{is_within, normalised};
 pub use record::Record;

@@ -268,3 +268,6 @@ impl HostedZone {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

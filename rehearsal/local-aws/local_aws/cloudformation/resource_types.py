@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import string
 
@@ -9,7 +10,7 @@ from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict,
 from ministack.services import ec2, iam
 from ministack.services.cloudformation import provisioners
 
-from .. import route53
+from .. import access_keys, route53
 
 NEEDS = {
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": dict,
@@ -17,7 +18,9 @@ NEEDS = {
     "ministack.services.ec2:_ensure_defaults_initialized": "",
     "ministack.services.ec2:_security_groups": AccountRegionScopedDict,
     "ministack.services.iam:_access_keys": AccountScopedDict,
-    "ministack.services.iam:_create_access_key": "p",
+    "ministack.services.iam:_delete_role_policy": "p",
+    "ministack.services.iam:_put_role_policy": "p",
+    "ministack.services.iam:_users": AccountScopedDict,
     "ministack.services.cloudformation.provisioners:_r53_record_set_build_rs": "props",
     "ministack.services.cloudformation.provisioners:_r53_resolve_hosted_zone_id": "props",
 }
@@ -135,13 +138,15 @@ class _SecurityGroupRule:
 class _AccessKey:
     @staticmethod
     def create(_logical_id, properties, _stack_name):
-        before = set(iam._access_keys.keys())
-        status, _headers, body = iam._create_access_key({"UserName": [properties["UserName"]]})
-        if status >= 300:
-            raise ValueError(body.decode())
-        key_id = (set(iam._access_keys.keys()) - before).pop()
-        iam._access_keys[key_id]["Status"] = properties.get("Status", "Active")
-        return key_id, {"SecretAccessKey": iam._access_keys[key_id]["SecretAccessKey"]}
+        user = properties["UserName"]
+        if user not in iam._users:
+            raise ValueError(f"The user with name {user} cannot be found. (Service: Iam, Status Code: 404)")
+        try:
+            key = access_keys.create(user)
+        except access_keys.Refused as refused:
+            raise ValueError(f"{refused} (Service: Iam, Status Code: {refused.status})") from None
+        key["Status"] = properties.get("Status", "Active")
+        return key["AccessKeyId"], {"SecretAccessKey": key["SecretAccessKey"]}
 
     @staticmethod
     def update(physical_id, old_properties, new_properties, stack_name):
@@ -156,7 +161,31 @@ class _AccessKey:
         iam._access_keys.pop(physical_id, None)
 
 
+class _RolePolicy:
+    @staticmethod
+    def create(_logical_id, properties, _stack_name):
+        status, _headers, body = iam._put_role_policy({
+            "RoleName": [properties["RoleName"]], "PolicyName": [properties["PolicyName"]],
+            "PolicyDocument": [json.dumps(properties["PolicyDocument"])],
+        })
+        if status >= 300:
+            raise ValueError(body.decode())
+        return f"{properties['PolicyName']}|{properties['RoleName']}", {}
+
+    @staticmethod
+    def update(_physical_id, _old_properties, new_properties, stack_name):
+        return _RolePolicy.create("", new_properties, stack_name)
+
+    @staticmethod
+    def delete(physical_id, _properties):
+        name, _, role = physical_id.partition("|")
+        iam._delete_role_policy({"RoleName": [role], "PolicyName": [name]})
+
+
 def install() -> None:
+    provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
+        "create": _RolePolicy.create, "update": _RolePolicy.update, "delete": _RolePolicy.delete,
+    }
     for name, direction in (("Ingress", "IpPermissions"), ("Egress", "IpPermissionsEgress")):
         rule = _SecurityGroupRule(direction)
         provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroup" + name] = {

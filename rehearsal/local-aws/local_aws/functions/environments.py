@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import re
 import secrets
@@ -33,7 +34,7 @@ NEEDS = {
 }
 
 # Of the emulator's own environment a function gets what it could not reach the emulator or its interpreter without.
-_INHERITED = ("PATH", "AWS_ENDPOINT_URL", "DNS_RESOLVER")
+_INHERITED = ("PATH", "AWS_ENDPOINT_URL")
 
 _LINEAGE = re.compile(r"Lineage=([^;]+)")
 
@@ -133,6 +134,8 @@ def _variables(config: dict, made: dict) -> dict:
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "TZ": ":UTC",
         **{name: value for name, value in own.items() if name in ("LANG", "TZ")},
+        # What whoever started the emulator wants every function to see, such as another DNS resolver.
+        **json.loads(os.environ.get("FUNCTION_VARIABLES", "{}")),
     })
     return variables
 
