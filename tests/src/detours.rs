@@ -161,7 +161,12 @@ async fn deny(request: Request) -> Response<Body> {
         return response(StatusCode::BAD_REQUEST, "application/x-amz-json-1.1", body);
     }
     let error = "<Error><Type>Sender</Type><Code>AccessDenied</Code><Message>denied</Message></Error>";
-    let body = format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>");
+    let signed_for = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let body = if signed_for.contains("/ec2/") {
+        format!("<Response><Errors>{error}</Errors><RequestID>1</RequestID></Response>")
+    } else {
+        format!("<ErrorResponse>{error}<RequestId>1</RequestId></ErrorResponse>")
+    };
     response(StatusCode::FORBIDDEN, "text/xml", body)
 }
 

@@ -1,6 +1,7 @@
 //! A thousand random mutations of the sample events: one well-formed answer each, or none only where there is nobody to answer.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::PathBuf,
     sync::Arc,
@@ -8,6 +9,7 @@ use std::{
 };
 
 use custom_resource::{MAX_RESPONSE_BYTES, Status, testing::FakeCloudFormation};
+use deployment::functions::Bootstrap;
 use rehearsal::runtime_api::{Function, Outcome, Settings};
 use serde_json::{Value, json};
 use tests::{
@@ -38,7 +40,7 @@ const PROMPTLY: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 struct Sample {
     name: String,
-    function: &'static str,
+    function: String,
     event: Value,
 }
 
@@ -52,10 +54,19 @@ fn samples() -> Vec<Sample> {
     let read = |path: PathBuf| {
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         let event: Value = serde_json::from_slice(&fs::read(&path).expect("a sample")).expect("JSON");
-        let function = if event.get("requestPayload").is_some() { "last-resort" } else { "acm-certificate" };
-        Sample { name, function, event }
+        Sample { name, function: function_for(&event), event }
     };
     paths.into_iter().map(read).collect()
+}
+
+/// The name of the function that an event is for: that of the service token, or the one that gets the records of failed invocations.
+fn function_for(event: &Value) -> String {
+    if event.get("requestPayload").is_some() {
+        return "last-resort".to_owned();
+    }
+    let text = event.to_string();
+    let (_, rest) = text.split_once(":function:").expect("a service token");
+    rest.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '-').collect()
 }
 
 /// The request in an event, as the function must find it: in a failed invocation's record, through a topic, or as it is.
@@ -153,7 +164,7 @@ async fn hostile_events_of_other_kinds_are_survived() {
 /// One environment of each function, and whom they answer.
 struct Lane {
     cloudformation: FakeCloudFormation,
-    functions: [(&'static str, Function); 2],
+    functions: BTreeMap<String, Function>,
     secrets: Vec<(String, String)>,
 }
 
@@ -161,16 +172,16 @@ impl Lane {
     async fn start(aws: &DenyingAws, lane: usize) -> Self {
         let (key, token) = (unique_word("secret-key-"), unique_word("session-token-"));
         let bootstraps = bootstraps().await;
-        let start = |name: &'static str| {
+        let start = |name: &str, bootstrap: &Bootstrap| {
             let settings = Settings::new(format!("{name}-{lane}"))
                 .variable("AWS_ENDPOINT_URL", aws.endpoint())
                 .variable("AWS_SECRET_ACCESS_KEY", &key)
                 .variable("AWS_SESSION_TOKEN", &token)
                 .variable("DNS_RESOLVER", "none")
                 .variable("LOG_LEVEL", "TRACE");
-            (name, Function::new(&bootstraps[name].binary, settings))
+            (name.to_owned(), Function::new(&bootstrap.binary, settings))
         };
-        let functions = [start("acm-certificate"), start("last-resort")];
+        let functions = bootstraps.iter().map(|(name, bootstrap)| start(name, bootstrap)).collect();
         let cloudformation = FakeCloudFormation::start().await.expect("a fake CloudFormation");
         let secrets = [
             ("the secret access key", key),
@@ -183,8 +194,7 @@ impl Lane {
     }
 
     fn function(&self, sample: &Sample) -> &Function {
-        let found = self.functions.iter().find(|(name, _)| *name == sample.function);
-        &found.expect("one of the two").1
+        self.functions.get(&sample.function).expect("a function of this project")
     }
 
     /// Plays this lane's share of the mutations; gives what went wrong, and how many events had to be answered.
@@ -218,7 +228,7 @@ impl Lane {
         let mut transcripts = Vec::new();
         for (name, function) in &self.functions {
             function.stop().await;
-            transcripts.push(Transcript { of: (*name).to_owned(), text: function.output() });
+            transcripts.push(Transcript { of: name.clone(), text: function.output() });
         }
         problems.extend(leaks(&transcripts, &self.secrets));
         (problems, answered)

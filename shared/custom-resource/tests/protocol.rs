@@ -1,4 +1,5 @@
 //! The protocol against a real HTTP endpoint: what CloudFormation gets to see, whatever the resource does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
     future::pending,
