@@ -461,8 +461,7 @@ impl EmailDomain {
         }
         let identities = &self.services.identities;
         // SES stops looking after three days; then it must be told to look again.
-        let has_ended = matches!(identity.dkim_status, DkimStatus::Failed | DkimStatus::NotStarted);
-        let is_startable = identity.dkim_tokens.is_empty() || has_ended;
+        let is_startable = identity.dkim_tokens.is_empty() || identity.dkim_status == DkimStatus::Failed;
         if is_startable && !memory.dkim_started {
             identities.start_dkim(&plan.region, &plan.domain).await?;
             memory.dkim_started = true;
