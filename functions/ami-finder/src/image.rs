@@ -34,10 +34,10 @@ impl From<aws_sdk_ec2::types::Image> for Image {
             creation_date: text(image.creation_date()),
             deprecation_time: text(image.deprecation_time()),
             is_available: image.state() == Some(&ImageState::Available),
-            architecture: text(image.architecture().map(|value| value.as_str())),
-            root_device_type: text(image.root_device_type().map(|value| value.as_str())),
+            architecture: text(image.architecture().map(aws_sdk_ec2::types::ArchitectureValues::as_str)),
+            root_device_type: text(image.root_device_type().map(aws_sdk_ec2::types::DeviceType::as_str)),
             root_device_name: text(image.root_device_name()),
-            virtualization_type: text(image.virtualization_type().map(|value| value.as_str())),
+            virtualization_type: text(image.virtualization_type().map(aws_sdk_ec2::types::VirtualizationType::as_str)),
             code_name_tag: text(tag),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! When an asynchronous invocation fails (the process died, ran out of memory or time, or its answer was refused), Lambda sends a
 //! record of it to the function's `OnFailure` destination. The record holds the request, response URL included. A function that calls
-//! [`answer`] with it tells CloudFormation FAILED within seconds, where otherwise the stack would wait out the `ServiceTimeout`, an hour by default.
+//! [`LastResort::answer`] with it tells CloudFormation FAILED within seconds, where otherwise the stack would wait out the `ServiceTimeout`, an hour by default.
 
 use serde_json::Value;
 use tracing::{error, info};
