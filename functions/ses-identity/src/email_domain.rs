@@ -448,7 +448,7 @@ impl EmailDomain {
         Ok(())
     }
 
-    /// Sees to it that there are DKIM tokens and that mail is signed.
+    /// Sees to it that there are DKIM tokens. A new identity signs; whether one that was there before does is its owner's choice.
     async fn set_up_dkim(
         &self,
         request: &Request,
@@ -473,9 +473,6 @@ impl EmailDomain {
             return Ok(Some(
                 Pending::new(format!("SES has no DKIM tokens for {domain} in {region} yet")).retry_after(SOON),
             ));
-        }
-        if !identity.signs {
-            identities.sign(&plan.region, &plan.domain).await?;
         }
         Ok(None)
     }

@@ -121,16 +121,22 @@ impl AccessKeys {
 
     /// What is recorded under a tag of the user.
     pub(crate) async fn ledger(&self, user: &str, tag: &str) -> Result<Option<Ledger>, Error> {
-        let mut pages = self.client.list_user_tags().user_name(user).into_paginator().items().send();
-        while let Some(found) = pages.next().await {
-            match found.map_err(AwsError::from) {
-                Ok(found) if found.key() == tag => return Ok(Ledger::parse(found.value())),
-                Ok(_) => {}
+        let mut marker = None;
+        loop {
+            let call = self.client.list_user_tags().user_name(user).set_marker(marker);
+            let answer = match call.send().await.map_err(AwsError::from) {
+                Ok(answer) => answer,
                 Err(error) if error.is(GONE) => return Ok(None),
                 Err(source) => return Err(Error::Ledger { user: user.to_owned(), source }),
+            };
+            if let Some(found) = answer.tags().iter().find(|found| found.key() == tag) {
+                return Ok(Ledger::parse(found.value()));
+            }
+            marker = answer.marker;
+            if marker.is_none() {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 
     /// Records under a tag of the user.

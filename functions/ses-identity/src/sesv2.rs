@@ -37,9 +37,7 @@ pub(crate) struct Identity {
     pub(crate) dkim_zone: Option<String>,
     /// Whether its owner brought the keys.
     pub(crate) has_own_keys: bool,
-    pub(crate) signs: bool,
     pub(crate) mail_from: Option<MailFrom>,
-    pub(crate) policies: BTreeMap<String, String>,
 }
 
 /// The MAIL FROM domain of an identity.
@@ -172,18 +170,6 @@ impl Identities {
         Ok(answer.dkim_tokens.unwrap_or_default())
     }
 
-    /// Signs what is sent.
-    pub(crate) async fn sign(&self, region: &str, identity: &str) -> Result<(), Error> {
-        let failed = |source| Error::Dkim { identity: identity.to_owned(), region: region.to_owned(), source };
-        let call = self.clients.client(region).put_email_identity_dkim_attributes();
-        call.email_identity(identity)
-            .signing_enabled(true)
-            .send()
-            .await
-            .map_err(|error| failed(AwsError::from(error)))?;
-        Ok(())
-    }
-
     /// Sets the MAIL FROM domain, or none.
     pub(crate) async fn set_mail_from(
         &self,
@@ -299,7 +285,6 @@ fn read(answer: GetEmailIdentityOutput) -> Identity {
         dkim_tokens: dkim.map(|dkim| dkim.tokens().to_vec()).unwrap_or_default(),
         dkim_zone: dkim.and_then(|dkim| dkim.signing_hosted_zone()).map(str::to_owned),
         has_own_keys: origin == Some(&DkimSigningAttributesOrigin::External),
-        signs: dkim.is_some_and(aws_sdk_sesv2::types::DkimAttributes::signing_enabled),
         mail_from: mail_from.map(|mail_from| MailFrom {
             domain: mail_from.mail_from_domain().to_owned(),
             status: mail_from.mail_from_domain_status().clone(),
@@ -308,6 +293,5 @@ fn read(answer: GetEmailIdentityOutput) -> Identity {
                 _ => BehaviorOnMxFailure::UseDefaultValue,
             },
         }),
-        policies: answer.policies().cloned().unwrap_or_default().into_iter().collect(),
     }
 }

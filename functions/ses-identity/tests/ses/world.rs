@@ -63,9 +63,6 @@ use aws_sdk_sesv2::{
         get_account::{GetAccountError, GetAccountOutput},
         get_email_identity::{GetEmailIdentityError, GetEmailIdentityOutput},
         get_email_identity_policies::{GetEmailIdentityPoliciesError, GetEmailIdentityPoliciesOutput},
-        put_email_identity_dkim_attributes::{
-            PutEmailIdentityDkimAttributesError, PutEmailIdentityDkimAttributesOutput,
-        },
         put_email_identity_dkim_signing_attributes::{
             PutEmailIdentityDkimSigningAttributesError, PutEmailIdentityDkimSigningAttributesOutput,
         },
@@ -471,17 +468,6 @@ impl World {
                 Ok(PutEmailIdentityDkimSigningAttributesOutput::builder().set_dkim_tokens(tokens).build())
             }
         );
-        let sign = on!(
-            world,
-            region,
-            aws_sdk_sesv2,
-            put_email_identity_dkim_attributes,
-            PutEmailIdentityDkimAttributesError,
-            |state, input| {
-                state.identity(region, input.email_identity())?;
-                Ok(PutEmailIdentityDkimAttributesOutput::builder().build())
-            }
-        );
         let mail_from = on!(
             world,
             region,
@@ -586,7 +572,6 @@ impl World {
             tag,
             untag,
             dkim,
-            sign,
             mail_from,
             feedback,
             policies,
