@@ -48,13 +48,7 @@ impl LastResort {
         let id = if is_delete { given } else { reported_id.or(recorded).or(given) };
         let id = id.unwrap_or_else(|| OUTCOME_UNKNOWN.to_owned());
         let reason = format!("{function} gave no answer: {problem}");
-        error!(
-            stack = event.identity.stack_id,
-            resource = event.identity.logical_resource_id,
-            physical_id = id,
-            reason,
-            "FAILED"
-        );
+        error!(stack = event.identity.stack_id, resource = event.identity.logical_resource_id, reason, "FAILED");
         let (_, body) =
             Response::failed(event.identity.clone(), id.clone(), reason).into_body(&invocation.log_pointer());
         match self.delivery.deliver(&event.response_url, &body, invocation.deadline).await {

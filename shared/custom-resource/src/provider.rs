@@ -125,7 +125,9 @@ impl Provider {
             Conclusion::Answer(response) => response,
             Conclusion::HandedOver => return Ok(None),
         };
-        let physical_id = response.physical_resource_id.clone();
+        let is_secret = self.handler(&event.resource_type).is_some_and(Handler::has_secret_id);
+        // The last resort answers a Delete with the id that came with it, and a failed Create with a marker.
+        let physical_id = if is_secret { OUTCOME_UNKNOWN.to_owned() } else { response.physical_resource_id.clone() };
         let reason = response.reason.clone();
         let (status, body) = response.into_body(&invocation.log_pointer());
         match status {
@@ -157,9 +159,7 @@ impl Provider {
         if let Some(reason) = &self.unavailable {
             return failed(format!("the function could not start: {reason}"));
         }
-        let Some(handler) =
-            self.resources.iter().find(|handler| handler.types().contains(&event.resource_type.as_str()))
-        else {
+        let Some(handler) = self.handler(&event.resource_type) else {
             let known: Vec<_> = self.resources.iter().flat_map(|handler| handler.types()).copied().collect();
             let reason = format!(
                 "unsupported resource type {}; this function provides {}",
@@ -168,7 +168,12 @@ impl Provider {
             );
             return if is_delete { nothing_to_delete(reason) } else { failed(reason) };
         };
-        self.work(event, body, handler.as_ref(), invocation).await
+        self.work(event, body, handler, invocation).await
+    }
+
+    /// What provides a type, if this function does.
+    fn handler(&self, resource_type: &str) -> Option<&dyn Handler> {
+        self.resources.iter().map(Box::as_ref).find(|handler| handler.types().contains(&resource_type))
     }
 
     /// Calls the handler until it has a verdict or time runs out.

@@ -21,6 +21,9 @@ use crate::{
 pub trait Resource: Send + Sync + 'static {
     /// The names of the type in a template's `Type`, such as `Custom::Certificate`; the first is the one to use, the others are aliases.
     const TYPES: &'static [&'static str];
+    /// Whether a physical id may be secret, as with types that were not made by this crate. It then reaches CloudFormation and nobody else:
+    /// neither the log nor the error of an undelivered answer has it.
+    const SECRET_ID: bool = false;
     /// The type of `Properties`. `deny_unknown_fields` makes a misspelt property an error that names it.
     type Properties: DeserializeOwned + Send;
     /// What `Fn::GetAtt` finds; it must serialise to a map, or to nothing.
@@ -83,12 +86,17 @@ type Call<'a> = Pin<Box<dyn Future<Output = Verdict> + Send + 'a>>;
 /// A [`Resource`] without its types.
 pub(crate) trait Handler: Send + Sync {
     fn types(&self) -> &'static [&'static str];
+    fn has_secret_id(&self) -> bool;
     fn call<'a>(&'a self, request: &'a Request, properties: &'a Value, old: Option<&'a Value>) -> Call<'a>;
 }
 
 impl<R: Resource> Handler for R {
     fn types(&self) -> &'static [&'static str] {
         R::TYPES
+    }
+
+    fn has_secret_id(&self) -> bool {
+        R::SECRET_ID
     }
 
     fn call<'a>(&'a self, request: &'a Request, properties: &'a Value, old: Option<&'a Value>) -> Call<'a> {

@@ -560,3 +560,44 @@ fn any_event_gets_exactly_one_answer() {
     });
     result.unwrap();
 }
+
+/// As [`Scripted`], of which the ids are secret.
+struct Discreet(Scripted);
+
+impl Resource for Discreet {
+    const TYPES: &'static [&'static str] = &["Custom::Discreet"];
+    const SECRET_ID: bool = true;
+    type Properties = Properties;
+    type Attributes = Map<String, Value>;
+    type Error = Error;
+
+    async fn create(&self, request: &Request, properties: Properties) -> Result<Outcome<Map<String, Value>>, Error> {
+        self.0.perform(request, properties).await
+    }
+
+    async fn update(
+        &self,
+        request: &Request,
+        _: &str,
+        properties: Properties,
+        _: Option<Properties>,
+    ) -> Result<Outcome<Map<String, Value>>, Error> {
+        self.0.perform(request, properties).await
+    }
+
+    async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {
+        Ok(Deletion::Deleted)
+    }
+}
+
+#[tokio::test]
+async fn a_secret_id_reaches_cloudformation_and_nobody_else() {
+    let cloudformation = FakeCloudFormation::start().await.unwrap();
+    let provider = Provider::new().unwrap().resource(Discreet(Scripted::default()));
+    let event = cloudformation.request("Custom::Discreet").property("Do", "Succeed").create();
+    provider.handle(event.clone(), &Invocation::within(Duration::from_secs(5))).await.unwrap();
+    assert_eq!(cloudformation.take_answers().remove(0).physical_resource_id, "thing-1");
+    cloudformation.always(Behaviour::Refuse(500));
+    let undelivered = provider.handle(event, &Invocation::within(Duration::from_millis(300))).await.unwrap_err();
+    assert!(!format!("{undelivered} {undelivered:?}").contains("thing-1"), "{undelivered}");
+}

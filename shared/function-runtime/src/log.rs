@@ -6,8 +6,15 @@ use tracing::{Level, error};
 use tracing_subscriber::{filter::Targets, layer::SubscriberExt, registry, util::SubscriberInitExt};
 
 /// The crates whose events hold nothing secret, because they are this project's.
-const OWN_CRATES: &[&str] =
-    &["custom_resource", "function_runtime", "acm_certificate", "ami_finder", "hosted_zone", "last_resort"];
+const OWN_CRATES: &[&str] = &[
+    "custom_resource",
+    "function_runtime",
+    "acm_certificate",
+    "ami_finder",
+    "hosted_zone",
+    "last_resort",
+    "ses_identity",
+];
 
 /// Installs the subscriber and a panic hook that names the place, never the message, which could hold anything.
 pub(crate) fn install() {

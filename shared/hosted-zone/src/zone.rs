@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tracing::info;
 
 use crate::{
-    Error, Record,
+    Error, Record, RecordType,
     name::{is_within, normalised},
 };
 
@@ -193,6 +193,20 @@ impl HostedZone {
             Err(Error::ChangeRecords { source, .. }) if source.is("InvalidChangeBatch") => Ok(()),
             result => result.map(drop),
         }
+    }
+
+    /// The values that stand under a name and type, those of an alias left out.
+    ///
+    /// # Errors
+    /// When Route 53 refuses.
+    pub async fn values(&self, name: &str, record_type: RecordType) -> Result<Vec<String>, Error> {
+        let record = Record { name: name.to_owned(), record_type, ttl: 0, values: Vec::new() };
+        let standing = self.standing(&record).await?;
+        Ok(standing
+            .iter()
+            .flat_map(ResourceRecordSet::resource_records)
+            .map(|found| found.value().to_owned())
+            .collect())
     }
 
     /// Whether a change has reached all of the zone's name servers.
