@@ -25,6 +25,7 @@ use tokio::time::{Instant, sleep};
 pub use error::LocalAwsError;
 pub use group::Kept;
 pub use install::Installation;
+pub use inventory::elements;
 
 use group::Group;
 

@@ -2,6 +2,7 @@
 //!
 //! One module a part. A part that is added later brings its own promises: a module with a `run`, and a line in [`run`].
 
+mod alone;
 mod broken;
 mod certificate;
 mod creation;
@@ -9,6 +10,7 @@ mod deletion;
 mod failed_creation;
 mod image;
 mod leftovers;
+mod mail;
 mod progress;
 mod secrecy;
 mod world;
@@ -71,6 +73,7 @@ pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Re
     creation::run(&mut world).await;
     certificate::run(&mut world).await;
     image::run(&mut world).await;
+    mail::run(&mut world).await;
     failed_creation::run(&mut world).await;
     deletion::run(&mut world).await;
     leftovers::run(&mut world).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_acm::types::{CertificateStatus, Tag};
-use aws_sdk_route53::types::RrType;
+use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet, RrType};
 use rehearsal::local_aws::{ACCOUNT, LocalAws, REGION};
 use serde_json::json;
 
@@ -67,6 +67,33 @@ impl Cloud {
         made.hosted_zone().expect("a zone").id().trim_start_matches("/hostedzone/").to_owned()
     }
 
+    /// The local AWS itself.
+    #[must_use]
+    pub fn aws(&self) -> &LocalAws {
+        &self.aws
+    }
+
+    /// Type, name and values of all records of a zone but those that every zone has.
+    pub async fn all_records(&self, zone: &str) -> Vec<String> {
+        let listed = self.route53.list_resource_record_sets().hosted_zone_id(zone).send().await.expect("records");
+        let sets = listed.resource_record_sets().iter().filter(|set| !matches!(set.r#type(), RrType::Ns | RrType::Soa));
+        sets.map(|set| {
+            let values: Vec<_> = set.resource_records().iter().map(ResourceRecord::value).collect();
+            format!("{} {} {values:?}", set.r#type().as_str(), set.name())
+        })
+        .collect()
+    }
+
+    /// Writes a record into a zone.
+    pub async fn write_record(&self, zone: &str, name: &str, kind: RrType, value: &str) {
+        let record = ResourceRecord::builder().value(value).build().expect("a value");
+        let set = ResourceRecordSet::builder().name(name).r#type(kind).ttl(60).resource_records(record);
+        let change = Change::builder().action(ChangeAction::Create).resource_record_set(set.build().expect("a record"));
+        let batch = ChangeBatch::builder().changes(change.build().expect("a change")).build().expect("a batch");
+        let change = self.route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
+        change.send().await.expect("a change");
+    }
+
     /// The CNAME records of a zone: names and values, each as often as it stands there.
     pub async fn records(&self, zone: &str) -> Vec<(String, String)> {
         let listed = self.route53.list_resource_record_sets().hosted_zone_id(zone).send().await.expect("records");
@@ -127,23 +154,9 @@ impl Cloud {
     }
 
     /// One call by hand: compiling `aws-sdk-iam` takes longer than all cases.
-    async fn iam(&self, action: &str, parameters: &[(&str, String)]) {
-        let form = [("Action", action.to_owned()), ("Version", "2010-05-08".to_owned())];
-        let form: Vec<_> =
-            form.iter().chain(parameters).map(|(key, value)| format!("{key}={}", encoded(value))).collect();
-        let scope = format!("{ACCOUNT}/20260101/{REGION}/iam/aws4_request");
-        let answer = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .expect("a client")
-            .post(self.endpoint())
-            .header("content-type", "application/x-www-form-urlencoded")
-            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"))
-            .body(form.join("&"))
-            .send()
-            .await
-            .expect("an answer of IAM");
-        assert!(answer.status().is_success(), "{action}: {}", answer.text().await.unwrap_or_default());
+    async fn iam(&self, action: &'static str, parameters: &[(&str, String)]) {
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.aws.query("iam", REGION, action, &parameters).await.expect(action);
     }
 }
 
@@ -151,9 +164,4 @@ impl Cloud {
 pub async fn start_local_aws() -> LocalAws {
     let installation = LocalAws::install(&workspace_root(), |note| println!("{note}")).await.expect("an installation");
     LocalAws::start(&installation, &BTreeMap::new()).await.expect("the local AWS starts")
-}
-
-fn encoded(text: &str) -> String {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric();
-    text.bytes().map(|byte| if plain(&byte) { char::from(byte).into() } else { format!("%{byte:02X}") }).collect()
 }

@@ -102,6 +102,11 @@ impl Stage {
         self.function("acm-certificate", self.settings("acm-certificate", endpoint)).await
     }
 
+    /// Another environment of the mail function, behind the fault proxy.
+    pub async fn mail_provider(&self) -> Arc<Function> {
+        self.function("ses-identity", self.settings("ses-identity", self.proxy.endpoint())).await
+    }
+
     /// Another environment of the function of last resort. It needs no AWS.
     pub async fn last_resort(&self) -> Arc<Function> {
         self.function("last-resort", self.settings("last-resort", "http://127.0.0.1:9")).await
@@ -124,8 +129,13 @@ impl Stage {
     }
 
     fn request(&self, properties: &Value) -> RequestBuilder {
-        let request = self.cloudformation.request("Custom::Certificate").stack_id(&self.stack_id);
-        request.logical_id("Certificate").properties(properties.clone())
+        self.request_for("Custom::Certificate", properties)
+    }
+
+    /// A request of the case's stack about a resource of any type; its logical id is the type's name.
+    pub fn request_for(&self, resource_type: &str, properties: &Value) -> RequestBuilder {
+        let request = self.cloudformation.request(resource_type).stack_id(&self.stack_id);
+        request.logical_id(resource_type.trim_start_matches("Custom::")).properties(properties.clone())
     }
 
     /// The event that asks for a certificate.

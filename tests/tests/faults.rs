@@ -11,7 +11,7 @@ use tests::{
     unique_word, unless_interrupted,
 };
 
-use crate::{certificate_calls, deaths, duplicates, initialisation, long_waits, response_endpoint};
+use crate::{certificate_calls, deaths, duplicates, initialisation, long_waits, mail_calls, response_endpoint};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_end_in_one_answer_and_leave_nothing_behind() {
@@ -25,6 +25,7 @@ async fn play_all() {
     let cases = [
         long_waits::cases(),
         certificate_calls::cases(),
+        mail_calls::cases(),
         response_endpoint::cases(),
         deaths::cases(),
         duplicates::cases(),

@@ -31,7 +31,7 @@ const LANES: usize = 4;
 const SEED: &str = "SEED";
 
 /// Keys whose values must not be moved to where they would be no secret.
-const SECRET_KEYS: &[&str] = &["ResponseURL", "HostedZoneRoleExternalId", "Message"];
+const SECRET_KEYS: &[&str] = &["ResponseURL", "HostedZoneRoleExternalId", "Message", "SecretKey"];
 
 /// AWS denies everything at once, so that an answer takes no longer than a busy machine.
 const PROMPTLY: Duration = Duration::from_secs(20);

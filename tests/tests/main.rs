@@ -13,6 +13,7 @@ mod hostile_events;
 mod initialisation;
 mod local_aws;
 mod long_waits;
+mod mail_calls;
 mod plain_aws_cli;
 mod response_endpoint;
 mod sizes;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_acm::operation::describe_certificate::DescribeCertificateError;
 use aws_sdk_acm::types::{CertificateDetail, CertificateStatus};
-use aws_sdk_route53::types::{ResourceRecordSet, RrType};
+use aws_sdk_route53::types::{Change, ChangeAction, ChangeBatch, ResourceRecordSet, RrType};
 
 use super::broken::{Broken, ensure};
 use super::world::{Deployed, Parameters, STACK, World, outcome};
@@ -109,6 +109,24 @@ impl World<'_> {
         Ok(arns)
     }
 
+    /// Removes the records of the domain's zone that are called `domain` or lie below it.
+    pub(super) async fn remove_records_below(&self, domain: &str) -> Result<(), Broken> {
+        let mut changes = Vec::new();
+        for record in self.records().await? {
+            let name = record.name().trim_end_matches('.');
+            if name == domain || name.ends_with(&format!(".{domain}")) {
+                let change = Change::builder().action(ChangeAction::Delete).resource_record_set(record).build()?;
+                changes.push(change);
+            }
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let batch = ChangeBatch::builder().set_changes(Some(changes)).build()?;
+        self.route53.change_resource_record_sets().hosted_zone_id(&self.zone_id).change_batch(batch).send().await?;
+        Ok(())
+    }
+
     /// All records of the domain's zone.
     pub(super) async fn records(&self) -> Result<Vec<ResourceRecordSet>, Broken> {
         let mut records = Vec::new();
@@ -182,10 +200,10 @@ fn validation_records(certificate: &CertificateDetail) -> Result<BTreeSet<(Strin
     Ok(records)
 }
 
-/// The CNAME records of the domain's zone.
+/// The CNAME records of the domain's zone, but for those of its mail.
 async fn cnames(world: &World<'_>) -> Result<Vec<ResourceRecordSet>, Broken> {
     let mut records = world.records().await?;
-    records.retain(|record| *record.r#type() == RrType::Cname);
+    records.retain(|record| *record.r#type() == RrType::Cname && !record.name().contains("._domainkey."));
     Ok(records)
 }
 

@@ -50,6 +50,9 @@ impl Inventory {
         add("role", world.aws.roles().await?.into_iter().collect());
         add("log group", world.aws.log_groups().await?.into_iter().collect());
         add("parameter", world.aws.parameters().await?.into_iter().collect());
+        add("user", world.aws.users().await?.into_iter().collect());
+        add("secret", world.aws.secrets().await?.into_iter().collect());
+        add("identity", world.aws.email_identities().await?.into_iter().collect());
         add("stack", stacks(world).await?);
         Ok(Self { things })
     }

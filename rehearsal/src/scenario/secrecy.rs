@@ -1,7 +1,9 @@
-//! No function wrote a response URL into its log.
+//! No function wrote a response URL into its log, and no SMTP password is anywhere but in its secret.
+
+use std::fmt::Write as _;
 
 use super::World;
-use super::broken::ensure;
+use super::broken::{Broken, ensure};
 
 /// Parts of a presigned URL that open it; the names stand for their values, which differ each time.
 const TELLING: [&str; 4] = ["Signature=", "X-Amz-Signature", "AWSAccessKeyId=", "X-Amz-Credential"];
@@ -16,10 +18,40 @@ pub(super) async fn run(world: &mut World<'_>) {
             Ok(format!("{} lines searched", lines.len()))
         })
         .await;
+    world
+        .promise("no SMTP password in a log, event, id, parameter or output", async |world| {
+            ensure(!world.smtp_passwords.is_empty(), || "no password was made that could be searched for".to_owned())?;
+            let said = world.stacks_said.clone() + &world.aws.function_log().await?.join("\n");
+            let found = world.smtp_passwords.iter().filter(|password| said.contains(password.as_str())).count();
+            ensure(found == 0, || format!("{found} of {} were found", world.smtp_passwords.len()))?;
+            Ok(format!("{} passwords searched for in {} kB", world.smtp_passwords.len(), said.len() / 1000))
+        })
+        .await;
 }
 
 fn gives_away(line: &str) -> bool {
     TELLING.iter().any(|part| line.contains(part))
+}
+
+impl World<'_> {
+    /// Notes everything that CloudFormation shows of the stacks that there are, the deleted ones included.
+    pub(super) async fn listen_to_stacks(&mut self) -> Result<(), Broken> {
+        let mut pages = self.cloudformation.list_stacks().into_paginator().items().send();
+        while let Some(stack) = pages.next().await {
+            let stack = stack?;
+            let Some(id) = stack.stack_id() else { continue };
+            let said = &mut self.stacks_said;
+            let _ = writeln!(said, "{stack:?}");
+            let mut events = self.cloudformation.describe_stack_events().stack_name(id).into_paginator().items().send();
+            while let Some(event) = events.next().await {
+                let _ = writeln!(said, "{:?}", event?);
+            }
+            let resources = self.cloudformation.describe_stack_resources().stack_name(id).send().await?;
+            let described = self.cloudformation.describe_stacks().stack_name(id).send().await?;
+            let _ = writeln!(said, "{resources:?}\n{described:?}");
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use aws_sdk_route53::types::HostedZone;
@@ -48,7 +48,8 @@ pub(super) struct World<'a> {
     pub(super) domain: String,
     /// The id of the domain's hosted zone.
     pub(super) zone_id: String,
-    template: PathBuf,
+    /// The workspace's.
+    root: PathBuf,
     packaged: Option<Packaged>,
     /// The root stack's parameters as they were last deployed with success, once there were any.
     pub(super) parameters: Option<Parameters>,
@@ -56,6 +57,10 @@ pub(super) struct World<'a> {
     pub(super) before: Inventory,
     /// The physical ids of what deletions left because the template says so.
     pub(super) retained: Vec<String>,
+    /// The SMTP passwords that were found in secrets, to be searched for everywhere else.
+    pub(super) smtp_passwords: Vec<String>,
+    /// What CloudFormation showed of stacks before they were deleted.
+    pub(super) stacks_said: String,
     pub(super) promises: Promises,
     progress: &'a mut dyn FnMut(Progress<'_>),
 }
@@ -101,11 +106,13 @@ impl<'a> World<'a> {
             aws,
             domain: options.domain.clone(),
             zone_id: String::new(),
-            template: options.workspace_root.join("template.yaml"),
+            root: options.workspace_root.clone(),
             packaged: None,
             parameters: None,
             before: Inventory::default(),
             retained: Vec::new(),
+            smtp_passwords: Vec::new(),
+            stacks_said: String::new(),
             promises,
             progress,
         })
@@ -157,7 +164,7 @@ impl<'a> World<'a> {
 
     /// Packages the root template into the bucket.
     pub(super) async fn package(&mut self) -> Result<&Packaged, Broken> {
-        let packaged = package::package(&self.template, &self.bucket()).await?;
+        let packaged = self.package_file("template.yaml".as_ref()).await?;
         Ok(self.packaged.insert(packaged))
     }
 
@@ -177,10 +184,9 @@ impl<'a> World<'a> {
         .collect()
     }
 
-    /// Packages one of the nested templates to be deployed on its own.
-    pub(super) async fn package_alone(&self, name: &str) -> Result<Packaged, Broken> {
-        let template = self.template.with_file_name("templates").join(name);
-        Ok(package::package(&template, &self.bucket()).await?)
+    /// Packages a template to be deployed on its own; the path begins at the workspace's root.
+    pub(super) async fn package_file(&self, template: &Path) -> Result<Packaged, Broken> {
+        Ok(package::package(&self.root.join(template), &self.bucket()).await?)
     }
 
     fn bucket(&self) -> Bucket {
@@ -233,6 +239,7 @@ impl<'a> World<'a> {
 
     /// Deletes a stack and follows it to its end; notes what the template has it leave behind.
     pub(super) async fn delete(&mut self, stack: &str) -> Result<String, Broken> {
+        self.listen_to_stacks().await?;
         let Some(mark) = stack::delete(&self.cloudformation, stack).await? else {
             return Ok("there was no stack".to_owned());
         };
