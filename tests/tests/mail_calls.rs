@@ -333,7 +333,7 @@ fn own_region(stage: &Stage) -> String {
 
 async fn seen(stage: &Stage, properties: &Value) -> Seen {
     let aws = stage.cloud.aws();
-    let identity = aws.email_identity(&stage.domain).await.unwrap_or_default();
+    let identity = aws.email_identity(REGION, &stage.domain).await.unwrap_or_default();
     let mut parts: Value = ["Tags", "FeedbackForwardingStatus", "Policies"]
         .into_iter()
         .map(|part| (part.to_owned(), identity[part].clone()))
@@ -398,7 +398,7 @@ async fn dkim_tokens(stage: &Stage) -> (Value, Value) {
 
 async fn verified_identity(stage: &Stage) -> (Value, Value) {
     make_identity(stage).await;
-    let identity = stage.cloud.aws().email_identity(&stage.domain).await.expect("the identity");
+    let identity = stage.cloud.aws().email_identity(REGION, &stage.domain).await.expect("the identity");
     for token in identity["DkimAttributes"]["Tokens"].as_array().expect("tokens") {
         let token = token.as_str().expect("a token");
         let name = format!("{token}._domainkey.{}", stage.domain);

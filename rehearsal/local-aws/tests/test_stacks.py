@@ -40,6 +40,31 @@ Outputs:
 """)
         self.assertEqual(self.outputs(stack), {"All": "yes"})
 
+    def test_a_change_set_adds_and_removes_what_a_condition_governs(self):
+        template = {
+            "Parameters": {"Wanted": {"Type": "String"}},
+            "Conditions": {"IsWanted": {"Fn::Equals": [{"Ref": "Wanted"}, "yes"]}},
+            "Resources": {
+                "Always": {"Type": "AWS::SNS::Topic"},
+                "Sometimes": {"Type": "AWS::SNS::Topic", "Condition": "IsWanted"},
+            },
+        }
+        stack = self.create(template, Parameters=[{"ParameterKey": "Wanted", "ParameterValue": "yes"}])
+
+        def changes(number: int, wanted: str) -> list[tuple]:
+            asked = {"StackName": stack["StackName"], "ChangeSetName": f"set-{number}"}
+            self.stacks.create_change_set(**asked, TemplateBody=json.dumps(template), Parameters=[
+                {"ParameterKey": "Wanted", "ParameterValue": wanted}])
+            self.eventually(lambda: self.stacks.describe_change_set(**asked)["Status"].endswith(("COMPLETE", "FAILED")))
+            found = [one["ResourceChange"] for one in self.stacks.describe_change_set(**asked)["Changes"]]
+            if found:
+                self.stacks.execute_change_set(**asked)
+                self.settle(stack["StackId"])
+            return [(one["Action"], one["LogicalResourceId"]) for one in found]
+        self.assertEqual(changes(1, "no"), [("Remove", "Sometimes")])
+        self.assertEqual(changes(2, "never"), [])
+        self.assertEqual(changes(3, "yes"), [("Add", "Sometimes")])
+
     def test_unquoted_booleans_are_true_and_false(self):
         body = """
 Parameters:

@@ -87,13 +87,13 @@ impl LocalAws {
         Ok(found.filter_map(|one| one["IdentityName"].as_str()).map(str::to_owned).collect())
     }
 
-    /// What SES says of an identity.
+    /// What SES in a region says of an identity.
     ///
     /// # Errors
     ///
     /// When the local AWS does not answer, or there is no such identity.
-    pub async fn email_identity(&self, name: &str) -> Result<Value, LocalAwsError> {
-        let request = self.request(Method::GET, "ses", REGION, &format!("/v2/email/identities/{name}"));
+    pub async fn email_identity(&self, region: &str, name: &str) -> Result<Value, LocalAwsError> {
+        let request = self.request(Method::GET, "ses", region, &format!("/v2/email/identities/{name}"));
         Ok(serde_json::from_str(&send("GetEmailIdentity", request).await?).unwrap_or_default())
     }
 

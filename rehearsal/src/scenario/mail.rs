@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use aws_sdk_route53::types::RrType;
 use serde_json::Value;
 
+use crate::local_aws::REGION;
+
 use super::World;
 use super::alone::Alone;
 use super::broken::{Broken, ensure};
@@ -15,12 +17,16 @@ use super::world::Parameters;
 /// The stack that has nothing but mail.
 const STACK: &str = "bbb-rehearsal-mail";
 
+/// A region of SES that is not the stack's.
+const ELSEWHERE: &str = "us-east-1";
+
 /// As long as every SMTP password of SES: 33 bytes in Base64.
 const PASSWORD_LENGTH: usize = 44;
 
 pub(super) async fn run(world: &mut World<'_>) {
     world.promise_on_stack("sending domain verified by records that stand", verified).await;
     world.promise_on_stack("SMTP credentials in their secret", credentials_of_the_root).await;
+    world.promise_on_stack("mail removed when it is set up elsewhere, and made again", elsewhere).await;
 
     let mut alone = None;
     let created = world
@@ -35,6 +41,7 @@ pub(super) async fn run(world: &mut World<'_>) {
         world
             .promise("DMARC policy changed in place, credentials kept", async |world| mail.change_policy(world).await)
             .await;
+        world.promise("mail moved to another region of SES", async |world| mail.relocate(world).await).await;
         world.promise("mail deleted with its identity and records", async |world| mail.delete(world).await).await;
     }
     world.promise("identity of somebody else refused, adopted when asked, never deleted", adopted).await;
@@ -43,7 +50,7 @@ pub(super) async fn run(world: &mut World<'_>) {
 
 async fn verified(world: &mut World<'_>, _: Parameters) -> Result<String, Broken> {
     let domain = world.domain.clone();
-    expect_verified(world, &domain).await?;
+    expect_verified(world, REGION, &domain).await?;
     let records = records_of_mail(world, &domain).await?;
     let expected: BTreeSet<String> =
         [format!("MX mail.{domain}"), format!("TXT mail.{domain}"), format!("TXT _dmarc.{domain}")].into();
@@ -64,6 +71,22 @@ async fn credentials_of_the_root(world: &mut World<'_>, _: Parameters) -> Result
     Ok(format!("the key {key} of {user}"))
 }
 
+async fn elsewhere(world: &mut World<'_>, parameters: Parameters) -> Result<String, Broken> {
+    let domain = world.domain.clone();
+    let mut without = parameters.clone();
+    without.insert("BBBSESValidated".to_owned(), "true".to_owned());
+    world.deploy_root(without).await?;
+    let left = world.aws.email_identities().await?;
+    ensure(!left.contains(&domain), || format!("{domain} is still there"))?;
+    let records = records_of_mail(world, &domain).await?;
+    ensure(records.is_empty(), || format!("the records {records:?} are still there"))?;
+    ensure(!world.outputs().await?.contains_key("SmtpSecretArn"), || "there is still a secret".to_owned())?;
+
+    world.deploy_root(parameters.clone()).await?;
+    expect_verified(world, REGION, &domain).await?;
+    credentials_of_the_root(world, parameters).await
+}
+
 /// The stack with nothing but mail, for a domain of its own.
 struct Mail {
     stack: Alone,
@@ -76,7 +99,7 @@ impl Mail {
         let domain = format!("alone.{}", world.domain);
         let mut mail = Self { stack: package(world, &domain).await?, domain, key: String::new() };
         mail.stack.deploy(world, &[]).await?;
-        expect_verified(world, &mail.domain).await?;
+        expect_verified(world, REGION, &mail.domain).await?;
         mail.key = mail.expect_credentials(world).await?;
         let detail = format!("{}, the key {}", mail.domain, mail.key);
         Ok((mail, detail))
@@ -99,10 +122,22 @@ impl Mail {
         Ok(record)
     }
 
+    async fn relocate(&mut self, world: &mut World<'_>) -> Result<String, Broken> {
+        self.stack.deploy(world, &[("SesRegion", ELSEWHERE)]).await?;
+        expect_verified(world, ELSEWHERE, &self.domain).await?;
+        let left = world.aws.email_identities().await?;
+        ensure(!left.contains(&self.domain), || format!("{} is still in {REGION}", self.domain))?;
+        let endpoint = self.stack.output(world, "SmtpEndpoint").await?;
+        ensure(endpoint.contains(ELSEWHERE), || format!("the endpoint is {endpoint}"))?;
+        let key = self.expect_credentials(world).await?;
+        ensure(key != self.key, || "the password is still for the region before".to_owned())?;
+        Ok(endpoint)
+    }
+
     async fn delete(self, world: &mut World<'_>) -> Result<String, Broken> {
         let deleted = self.stack.delete(world).await?;
-        let left = world.aws.email_identities().await?;
-        ensure(!left.contains(&self.domain), || format!("{} is still there", self.domain))?;
+        let left = world.aws.email_identity(ELSEWHERE, &self.domain).await;
+        ensure(left.is_err(), || format!("{} is still there", self.domain))?;
         let records = records_of_mail(world, &self.domain).await?;
         ensure(records.is_empty(), || format!("the records {records:?} are still there"))?;
         Ok(deleted)
@@ -132,12 +167,12 @@ async fn adopted(world: &mut World<'_>) -> Result<String, Broken> {
     ensure(world.aws.email_identities().await?.contains(&domain), || "the identity was deleted".to_owned())?;
 
     stack.deploy(world, &[("AdoptExisting", "true")]).await?;
-    expect_verified(world, &domain).await?;
+    expect_verified(world, REGION, &domain).await?;
     let secret = stack.output(world, "CredentialsSecretArn").await?;
     expect_credentials(world, &secret).await?;
     stack.delete(world).await?;
-    expect_verified(world, &domain).await?;
-    let identity = world.aws.email_identity(&domain).await?;
+    expect_verified(world, REGION, &domain).await?;
+    let identity = world.aws.email_identity(REGION, &domain).await?;
     let tags = identity["Tags"].to_string();
     ensure(!tags.contains("custom-resource:"), || format!("the identity is marked as ours: {tags}"))?;
 
@@ -148,8 +183,8 @@ async fn adopted(world: &mut World<'_>) -> Result<String, Broken> {
 }
 
 /// SES must have verified the domain with its DKIM and MAIL FROM.
-async fn expect_verified(world: &World<'_>, domain: &str) -> Result<(), Broken> {
-    let identity = world.aws.email_identity(domain).await?;
+async fn expect_verified(world: &World<'_>, region: &str, domain: &str) -> Result<(), Broken> {
+    let identity = world.aws.email_identity(region, domain).await?;
     let statuses = [
         &identity["VerificationStatus"],
         &identity["DkimAttributes"]["Status"],

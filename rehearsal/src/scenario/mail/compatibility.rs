@@ -1,5 +1,6 @@
 //! Mail as the sample's deployments have it, with only the `ServiceToken` changed.
 
+use crate::local_aws::REGION;
 use crate::scenario::World;
 use crate::scenario::alone::Alone;
 use crate::scenario::broken::{Broken, ensure};
@@ -20,9 +21,9 @@ pub(super) async fn run(world: &mut World<'_>) {
     if let (true, Some((mut stack, domain))) = (created, deployed) {
         world
             .promise("mail of the old sample: updated in place", async |world| {
-                let identity = world.aws.email_identity(&domain).await?;
+                let identity = world.aws.email_identity(REGION, &domain).await?;
                 stack.deploy(world, &[("HeadersInNotifications", "false")]).await?;
-                let now = world.aws.email_identity(&domain).await?;
+                let now = world.aws.email_identity(REGION, &domain).await?;
                 ensure(now["DkimAttributes"]["Tokens"] == identity["DkimAttributes"]["Tokens"], || {
                     "the identity was replaced".to_owned()
                 })?;
@@ -60,7 +61,7 @@ async fn create(world: &mut World<'_>) -> Result<((Alone, String), String), Brok
 
     let status = stack.output(world, "VerificationStatus").await?;
     ensure(status == "Success", || format!("the status is {status:?}"))?;
-    let identity = world.aws.email_identity(&domain).await?;
+    let identity = world.aws.email_identity(REGION, &domain).await?;
     ensure(identity["VerificationStatus"] == "SUCCESS", || format!("SES says {}", identity["VerificationStatus"]))?;
     let records = records_of_mail(world, &domain).await?;
     ensure(records.len() == 3, || format!("the DKIM records {records:?} stand"))?;
