@@ -73,16 +73,19 @@ async fn credentials_of_the_root(world: &mut World<'_>, _: Parameters) -> Result
 
 async fn elsewhere(world: &mut World<'_>, parameters: Parameters) -> Result<String, Broken> {
     let domain = world.domain.clone();
-    let mut without = parameters.clone();
-    without.insert("BBBSESValidated".to_owned(), "true".to_owned());
-    world.deploy_root(without).await?;
+    let with = |validated: &str| {
+        let mut parameters = parameters.clone();
+        parameters.insert("BBBSESValidated".to_owned(), validated.to_owned());
+        parameters
+    };
+    world.deploy_root(with("true")).await?;
     let left = world.aws.email_identities().await?;
     ensure(!left.contains(&domain), || format!("{domain} is still there"))?;
     let records = records_of_mail(world, &domain).await?;
     ensure(records.is_empty(), || format!("the records {records:?} are still there"))?;
     ensure(!world.outputs().await?.contains_key("SmtpSecretArn"), || "there is still a secret".to_owned())?;
 
-    world.deploy_root(parameters.clone()).await?;
+    world.deploy_root(with("false")).await?;
     expect_verified(world, REGION, &domain).await?;
     credentials_of_the_root(world, parameters).await
 }
