@@ -71,17 +71,22 @@ impl DomainIdentity {
 
     /// Makes the identity, unless this resource made it before; `refused` is the error if somebody else did.
     async fn make(&self, request: &Request, at: &DomainAt, refused: impl Fn() -> Error) -> Result<(), Error> {
-        let creation = match self.identities.get(&at.region, &at.domain).await? {
-            Some(found) if owner(request, &found.tags) == Owner::This => {
-                request.created(at.to_string());
-                return Ok(());
-            }
-            Some(_) => Creation::Existed,
-            None => self.identities.create(&at.region, &at.domain, &ownership_tags(request)).await?,
+        let is_made_here = match self.identities.get(&at.region, &at.domain).await? {
+            Some(found) => owner(request, &found.tags) == Owner::This,
+            None => match self.identities.create(&at.region, &at.domain, &ownership_tags(request)).await? {
+                Creation::Created => {
+                    info!(domain = at.domain, region = at.region, "identity created");
+                    true
+                }
+                // Made within the last moment, by somebody or by this request, whose answer was lost: the tags will tell.
+                Creation::Existed => {
+                    let found = self.identities.get(&at.region, &at.domain).await?;
+                    found.is_some_and(|found| owner(request, &found.tags) == Owner::This)
+                }
+            },
         };
-        match creation {
-            Creation::Created => info!(domain = at.domain, region = at.region, "identity created"),
-            Creation::Existed => return Err(refused()),
+        if !is_made_here {
+            return Err(refused());
         }
         request.created(at.to_string());
         Ok(())

@@ -132,8 +132,8 @@ struct Memory {
     records: Vec<String>,
     /// The DMARC record that stands.
     dmarc: Option<String>,
-    /// Whether the DMARC record is this resource's, and the identity does not say so yet.
-    dmarc_to_note: bool,
+    /// Whether the DMARC record that stands is this resource's, which its identity in another region says no more.
+    dmarc_inherited: bool,
     /// The changes that are not known to be in effect yet.
     changes: Vec<String>,
     /// The calls for notifications that were made.
@@ -519,7 +519,7 @@ impl EmailDomain {
             if moved.dmarc != plan.dmarc {
                 records.push(moved.dmarc.clone());
             }
-            memory.dmarc_to_note = true;
+            memory.dmarc_inherited = true;
             request.remember(&*memory);
             let arn = self.services.caller.identity_arn(&moved.region, &moved.domain).await?.to_string();
             identities.untag(&moved.region, &moved.domain, &arn, vec![DMARC_TAG.to_owned()]).await?;
@@ -554,15 +554,9 @@ impl EmailDomain {
                     source => source.into(),
                 })?);
             }
-            changes.extend(self.write_dmarc(request, plan, before, &zone, identity, memory).await?);
+            changes.extend(self.write_dmarc(request, plan, before, &zone, (arn, identity), memory).await?);
             memory.changes.extend(changes);
             memory.records = names;
-            request.remember(&*memory);
-        }
-        if memory.dmarc_to_note {
-            let tag = Tags::from([(DMARC_TAG.to_owned(), "written".to_owned())]);
-            self.services.identities.tag(&plan.region, &plan.domain, &arn.to_string(), &tag).await?;
-            memory.dmarc_to_note = false;
             request.remember(&*memory);
         }
         Ok(())
@@ -575,7 +569,7 @@ impl EmailDomain {
         plan: &Plan,
         before: Option<&Plan>,
         zone: &HostedZone,
-        identity: &Identity,
+        (arn, identity): (&IdentityArn, &Identity),
         memory: &mut Memory,
     ) -> Result<Option<String>, Error> {
         let is_ours = identity.tags.contains_key(DMARC_TAG) && !memory.adopted;
@@ -583,23 +577,27 @@ impl EmailDomain {
         {
             zone.remove(&[before.dmarc.to_record()]).await?;
         }
+        // An adopted identity stays, and its DMARC record with it. The mark of any other comes first, because a record without it would stay too.
+        if !memory.adopted
+            && !is_ours
+            && (memory.dmarc_inherited || zone.values(&plan.dmarc.name, RecordType::Txt).await?.is_empty())
+        {
+            let tag = Tags::from([(DMARC_TAG.to_owned(), "written".to_owned())]);
+            self.services.identities.tag(&plan.region, &plan.domain, &arn.to_string(), &tag).await?;
+        }
         let (standing, change) = match zone.ensure(&[plan.dmarc.to_record()]).await {
             Ok(change) => (plan.dmarc.value.clone(), change),
             Err(hosted_zone::Error::Conflict { existing, .. }) => {
                 warn!(existing, "the domain has another DMARC record, which stays");
-                memory.dmarc_to_note = false;
                 (existing, None)
             }
             // Something of another type stands there, such as a CNAME to where the policy is kept.
             Err(hosted_zone::Error::ChangeRecords { source, .. }) if source.is("InvalidChangeBatch") => {
                 warn!(reason = %source, "the domain's DMARC record is of another type; it stays");
-                memory.dmarc_to_note = false;
                 ("of another type".to_owned(), None)
             }
             Err(error) => return Err(error.into()),
         };
-        // An adopted identity stays, and its DMARC record with it.
-        memory.dmarc_to_note = (memory.dmarc_to_note || change.is_some()) && !memory.adopted;
         memory.dmarc = Some(standing.trim_matches('"').to_owned());
         request.remember(&*memory);
         Ok(change)

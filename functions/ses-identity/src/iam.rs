@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use aws_sdk_iam::{
     Client,
+    config::retry::RetryConfig,
     types::{StatusType, Tag},
 };
 use custom_resource::Secret;
@@ -97,9 +98,11 @@ impl AccessKeys {
         }
     }
 
-    /// Makes a key.
+    /// Makes a key. It is tried once: a key whose answer was lost would stay beside the next one, and its secret is never told again.
     pub(crate) async fn create(&self, user: &str) -> Result<NewKey, Error> {
-        match self.client.create_access_key().user_name(user).send().await.map_err(AwsError::from) {
+        let once = aws_sdk_iam::config::Builder::default().retry_config(RetryConfig::disabled());
+        let call = self.client.create_access_key().user_name(user).customize().config_override(once);
+        match call.send().await.map_err(AwsError::from) {
             Ok(answer) => match answer.access_key {
                 Some(key) => Ok(NewKey { id: key.access_key_id, secret: Secret::new(key.secret_access_key) }),
                 None => Ok(NewKey { id: String::new(), secret: Secret::default() }),

@@ -199,7 +199,16 @@ impl SmtpCredentials {
             return Err(Error::TooManyKeys { user: wanted.user.to_owned(), keys });
         }
         self.keys.record(wanted.user, tag, &Ledger::Making(before)).await?;
-        let made = self.keys.create(wanted.user).await?;
+        let made = match self.keys.create(wanted.user).await {
+            // IAM refused: there is no key to find later.
+            Err(error) if !error.is_transient() => {
+                if let Err(problem) = self.keys.forget(wanted.user, tag).await {
+                    warn!(user = wanted.user, reason = %with_causes(&problem), "tag not removed");
+                }
+                return Err(error);
+            }
+            made => made?,
+        };
         request.created(&made.id);
         request.remember(Memory { made: Some(made.id.clone()) });
         info!(key = made.id, user = wanted.user, "access key made");
@@ -230,8 +239,9 @@ impl SmtpCredentials {
                 return Err(error);
             }
         }
-        self.note(wanted.user, tag, &made.id).await?;
-        Ok(ready(&made.id, wanted))
+        // IAM may only now list a key that an earlier try made and whose answer was lost.
+        let keys = self.keys.list(wanted.user).await?.unwrap_or_default();
+        self.settle(request, wanted, tag, &made.id, &keys).await
     }
 
     /// The secret holds these credentials: what else an earlier try may have left is removed.

@@ -349,7 +349,8 @@ async fn nothing_secret_is_in_an_answer_or_in_the_log() {
         .with_default(tracing_subscriber::filter::LevelFilter::WARN)
         .with_targets(own.map(|name| (name, tracing_subscriber::filter::LevelFilter::TRACE)));
     let lines = tracing_subscriber::fmt::layer().json().with_writer(move || writer.clone()).with_filter(filter);
-    let _while_testing = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines));
+    // For all tests of the process: with one for this thread alone, a thread of another test could settle for good that nobody listens.
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines)).unwrap();
 
     let mut answers: Vec<Answer> = Vec::new();
     let world = World::with_user();
