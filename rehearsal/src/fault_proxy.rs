@@ -208,6 +208,14 @@ impl FaultProxy {
         self.shared.state().calls.clone()
     }
 
+    /// The answers to an operation that came back so far, whether they were passed on or not.
+    #[must_use]
+    pub fn answers(&self, service: &str, operation: &str) -> Vec<String> {
+        let state = self.shared.state();
+        let of = |(answered, _): &&(Operation, Vec<u8>)| answered.service == service && answered.name == operation;
+        state.answers.iter().filter(of).map(|(_, body)| String::from_utf8_lossy(body).into_owned()).collect()
+    }
+
     /// How often an operation was called so far, faulted or not.
     #[must_use]
     pub fn count(&self, service: &str, operation: &str) -> usize {
@@ -237,6 +245,7 @@ struct Shared {
 struct Recorded {
     rules: Vec<Active>,
     calls: Vec<Call>,
+    answers: Vec<(Operation, Vec<u8>)>,
 }
 
 /// A rule with the number of calls that it has matched.
@@ -268,7 +277,7 @@ impl Shared {
     }
 
     /// Passes a request on as it is, its `Host` included, because the signature covers it.
-    async fn pass_on(&self, request: Buffered) -> Result<Answer, reqwest::Error> {
+    async fn pass_on(&self, request: Buffered, operation: &Operation) -> Result<Answer, reqwest::Error> {
         let url = format!("{}{}", self.upstream, request.target);
         let response = self
             .client
@@ -279,7 +288,9 @@ impl Shared {
             .await?;
         let status = response.status();
         let headers = end_to_end(response.headers());
-        Ok(Answer { status, headers, body: response.bytes().await?.to_vec() })
+        let body = response.bytes().await?.to_vec();
+        self.state().answers.push((operation.clone(), body.clone()));
+        Ok(Answer { status, headers, body })
     }
 }
 
@@ -358,22 +369,22 @@ async fn respond(
 ) -> Result<Answer, reqwest::Error> {
     let refused = |refusal: refusal::Refusal| Ok(refusal.in_protocol_of(operation));
     match fault {
-        None => shared.pass_on(request).await,
+        None => shared.pass_on(request, operation).await,
         Some(Fault::Throttle) => refused(refusal::Refusal::throttle(operation)),
         Some(Fault::Deny) => refused(refusal::Refusal::deny(operation)),
         Some(Fault::ServerError) => refused(refusal::Refusal::server_error()),
         Some(Fault::Refuse { status, code, message }) => refused(refusal::Refusal { status, code, message }),
         Some(Fault::Hang) => std::future::pending().await,
         Some(Fault::HangAfterEffect) => {
-            shared.pass_on(request).await?;
+            shared.pass_on(request, operation).await?;
             std::future::pending().await
         }
         Some(Fault::Delay(time)) => {
             tokio::time::sleep(time).await;
-            shared.pass_on(request).await
+            shared.pass_on(request, operation).await
         }
         Some(Fault::RewriteResponse(change)) => {
-            let mut answer = shared.pass_on(request).await?;
+            let mut answer = shared.pass_on(request, operation).await?;
             answer.rewrite(&*change);
             Ok(answer)
         }

@@ -6,15 +6,16 @@ use std::{
 };
 
 use custom_resource::{
-    Status,
+    Secret, Status,
     testing::{Answer, FakeCloudFormation, RequestBuilder},
 };
 use rehearsal::{
     fault_proxy::FaultProxy,
-    local_aws::ACCOUNT,
+    local_aws::{ACCOUNT, REGION, elements},
     runtime_api::{Function, Invocation, Outcome, Settings, on_failure_record},
 };
 use serde_json::{Value, json};
+use ses_identity::smtp_password_of;
 
 use crate::{bootstraps, cloud::Cloud, secrecy::Transcript, unique_word};
 
@@ -251,14 +252,31 @@ impl Stage {
 
     /// What the functions must not write, each with a name.
     pub fn secrets(&self) -> Vec<(String, String)> {
-        [
-            ("the response URL's signature", self.cloudformation.signature()),
-            ("the secret access key", self.secret_key.clone()),
-            ("the session token", self.session_token.clone()),
-            ("the external id", self.cloud.external_id.clone()),
-        ]
-        .map(|(name, secret)| (name.to_owned(), secret))
-        .into()
+        let mut secrets = self.secrets_of_mail();
+        secrets.extend(
+            [
+                ("the response URL's signature", self.cloudformation.signature()),
+                ("the secret access key", self.secret_key.clone()),
+                ("the session token", self.session_token.clone()),
+                ("the external id", self.cloud.external_id.clone()),
+            ]
+            .map(|(name, secret)| (name.to_owned(), secret)),
+        );
+        secrets
+    }
+
+    /// The secrets of the access keys that IAM made in this case, and the passwords that follow from them.
+    fn secrets_of_mail(&self) -> Vec<(String, String)> {
+        let answers = self.proxy.answers("iam", "CreateAccessKey");
+        let keys = answers.iter().flat_map(|answer| elements(answer, "SecretAccessKey"));
+        keys.flat_map(|key| {
+            let password = smtp_password_of(&Secret::new(key), REGION);
+            [
+                ("the access key's secret".to_owned(), key.to_owned()),
+                ("the SMTP password".to_owned(), password.reveal().to_owned()),
+            ]
+        })
+        .collect()
     }
 }
 

@@ -42,6 +42,12 @@ async fn play_all() {
         "nothing was logged"
     );
 
+    if std::env::var("CASE").is_err() {
+        for kind in ["access key's secret", "SMTP password"] {
+            let count = report.secrets.iter().filter(|(name, _)| name.contains(kind)).count();
+            assert!(count > 0, "no {kind} was made that could be searched for");
+        }
+    }
     // The search sees what it is there to see: a process that leaks is found, by the same ways.
     let (transcript, secret) = a_leak().await;
     report.transcripts.push(transcript);

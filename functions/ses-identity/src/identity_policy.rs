@@ -8,7 +8,7 @@
 //!
 //! `Ref` is `<identity>/@<policy>`. Another identity or name makes another policy.
 
-use custom_resource::{Deletion, Outcome, Ready, Request, Resource};
+use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tracing::info;
@@ -18,7 +18,7 @@ use crate::{
     caller::Caller,
     ids::{parse_policy_id, policy_id},
     policy, properties,
-    sesv2::Identities,
+    sesv2::{Creation, Identities},
 };
 
 /// The properties of `Custom::IdentityPolicy`. Unknown ones are tolerated, as by the provider it replaces.
@@ -85,7 +85,11 @@ impl IdentityPolicy {
             Some(_) if is_as_asked => {}
             Some(_) if existing == Existing::Refused => return Err(Error::PolicyExists { policy: name.to_owned() }),
             Some(_) => self.identities.update_policy(identity, name, &document.to_string()).await?,
-            None => self.identities.create_policy(identity, name, &document.to_string()).await?,
+            None => match self.identities.create_policy(identity, name, &document.to_string()).await? {
+                Creation::Created => {}
+                // Written within the last moment, by somebody or by this request, whose answer was lost: what it says will tell.
+                Creation::Existed => return Ok(Pending::new(format!("SES has a policy {name} by now")).into()),
+            },
         }
         request.created(&id);
         info!(identity, policy = name, "policy stands");

@@ -219,16 +219,14 @@ impl Identities {
     }
 
     /// Writes a new policy.
-    pub(crate) async fn create_policy(&self, identity: &str, policy: &str, document: &str) -> Result<(), Error> {
-        let failed = |source| Error::WritePolicy { identity: identity.to_owned(), policy: policy.to_owned(), source };
+    pub(crate) async fn create_policy(&self, identity: &str, policy: &str, document: &str) -> Result<Creation, Error> {
         let call = self.clients.client(self.home()).create_email_identity_policy();
-        call.email_identity(identity)
-            .policy_name(policy)
-            .policy(document)
-            .send()
-            .await
-            .map_err(|error| failed(AwsError::from(error)))?;
-        Ok(())
+        let call = call.email_identity(identity).policy_name(policy).policy(document);
+        match call.send().await.map_err(AwsError::from) {
+            Ok(_) => Ok(Creation::Created),
+            Err(error) if error.is("AlreadyExistsException") => Ok(Creation::Existed),
+            Err(source) => Err(Error::WritePolicy { identity: identity.to_owned(), policy: policy.to_owned(), source }),
+        }
     }
 
     /// Writes a policy that is there.
