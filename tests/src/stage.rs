@@ -15,7 +15,7 @@ use rehearsal::{
     runtime_api::{Function, Invocation, Outcome, Settings, on_failure_record},
 };
 use serde_json::{Value, json};
-use ses_identity::smtp_password_of;
+use smtp_credentials::smtp_password_of;
 
 use crate::{bootstraps, cloud::Cloud, secrecy::Transcript, unique_word};
 
@@ -103,9 +103,9 @@ impl Stage {
         self.function("acm-certificate", self.settings("acm-certificate", endpoint)).await
     }
 
-    /// Another environment of the mail function, behind the fault proxy.
-    pub async fn mail_provider(&self) -> Arc<Function> {
-        self.function("ses-identity", self.settings("ses-identity", self.proxy.endpoint())).await
+    /// Another environment of the function of this name, behind the fault proxy.
+    pub async fn provider_called(&self, name: &str) -> Arc<Function> {
+        self.function(name, self.settings(name, self.proxy.endpoint())).await
     }
 
     /// Another environment of the function of last resort. It needs no AWS.

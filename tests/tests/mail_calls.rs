@@ -232,7 +232,10 @@ impl<'a> Life<'a> {
         for properties in [&mut old, &mut new] {
             properties["ServiceTimeout"] = json!("90");
         }
-        Self { before: seen(stage, &old).await, provider: stage.mail_provider().await, stage, subject, old, new }
+        let function =
+            if subject.resource_type == "Custom::SmtpCredentials" { "smtp-credentials" } else { "ses-identity" };
+        let provider = stage.provider_called(function).await;
+        Self { before: seen(stage, &old).await, provider, stage, subject, old, new }
     }
 
     async fn create(&self) -> Answered {

@@ -5,11 +5,10 @@ use aws_sdk_ses::{
     types::{IdentityVerificationAttributes, NotificationType},
 };
 use aws_types::SdkConfig;
-use function_runtime::{AwsError, in_region};
+use function_runtime::{AwsError, PerRegion, in_region};
 
 use crate::{
     Error,
-    clients::PerRegion,
     notifications::{Kind, Settings},
 };
 

@@ -36,7 +36,6 @@ use crate::{
     properties::{self, given, topic},
     records::{self, Wanted},
     sesv2::{Change, Creation, Identity, MailFrom},
-    smtp,
 };
 
 /// The properties of `Custom::EmailDomain`.
@@ -375,7 +374,7 @@ impl EmailDomain {
             dmarc_record: memory.dmarc.unwrap_or_default(),
             sending_quota: limits.quota.to_string(),
             in_sandbox: limits.in_sandbox.to_string(),
-            smtp_endpoint: smtp::endpoint(&plan.region),
+            smtp_endpoint: format!("email-smtp.{}.amazonaws.com", plan.region),
             dkim_tokens: identity.dkim_tokens,
         };
         Ok(Ready::new(arn.to_string(), attributes).into())

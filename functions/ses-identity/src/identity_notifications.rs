@@ -22,7 +22,7 @@ use crate::{
     classic::Classic,
     ids::IdentityArn,
     notifications::{KINDS, Settings, Step, plan, take},
-    ownership::{Tags, digest},
+    ownership::Tags,
     properties::{self, given, topic},
     sesv2::Identities,
 };
@@ -125,13 +125,13 @@ impl IdentityNotifications {
         };
         // It is also the id to come back to when an update to another identity is rolled back.
         let old_form = IdentityArn { partition: String::new(), ..arn.clone() }.to_string();
-        let was_old_form = tags.get(MARK).is_some_and(|mark| *mark == digest(request, &[&old_form]));
+        let was_old_form = tags.get(MARK).is_some_and(|mark| *mark == request.ownership_digest(&[&old_form]));
         let id = match kept {
             Some(id) => id.to_owned(),
             None if was_old_form => old_form,
             None => arn.to_string(),
         };
-        let mark = digest(request, &[&id]);
+        let mark = request.ownership_digest(&[&id]);
         let is_ours = request.recorded().is_some() || kept.is_some() || tags.get(MARK) == Some(&mark);
         if !is_ours && !properties.force_override {
             for kind in KINDS {
@@ -163,7 +163,7 @@ impl IdentityNotifications {
             return Ok(());
         }
         let arn = self.caller.identity_arn(&before.region, &before.identity).await?.to_string();
-        self.mark(&before.region, &before.identity, &arn, digest(request, &[id])).await
+        self.mark(&before.region, &before.identity, &arn, request.ownership_digest(&[id])).await
     }
 
     /// Says whose the notifications are. Without the right to tag they are set all the same.
@@ -215,7 +215,7 @@ impl Resource for IdentityNotifications {
         let Some(arn) = arn else { return Ok(Deletion::Deleted) };
         let (region, identity) = (arn.region.as_str(), arn.identity.as_str());
         let Some((settings, tags)) = self.standing(region, identity).await? else { return Ok(Deletion::Deleted) };
-        let mark = digest(request, &[&current.map_or_else(|| arn.to_string(), str::to_owned)]);
+        let mark = request.ownership_digest(&[&current.map_or_else(|| arn.to_string(), str::to_owned)]);
         let is_ours = match tags.get(MARK) {
             Some(standing) => *standing == mark,
             // The older provider left no mark; but it gave the id, so it set the topics.

@@ -1,9 +1,8 @@
-//! CloudFormation custom resources for sending mail through SES: a domain that is verified, and SMTP credentials that stay secret.
+//! CloudFormation custom resources for a domain that mail is sent from through SES.
 //!
 //! | type | what it does |
 //! | --- | --- |
 //! | [`Custom::EmailDomain`](email_domain) | the whole job: identity, DKIM, MAIL FROM, SPF, DMARC, notifications, records written, verification awaited |
-//! | [`Custom::SmtpCredentials`](smtp_credentials) | makes the access key of an IAM user and writes the SMTP password straight into a secret |
 //! | [`Custom::DomainIdentity`](domain_identity) | a domain's identity, and the TXT record that verifies it as an attribute |
 //! | [`Custom::DkimTokens`](dkim_tokens) | the DKIM records of an identity as attributes |
 //! | [`Custom::VerifiedIdentity`](verified_identity) | waits until an identity is verified |
@@ -12,12 +11,10 @@
 //! | [`Custom::MailFromDomain`](mail_from_domain) | the MAIL FROM domain of an identity, and its records as attributes |
 //! | [`Custom::VerifiedMailFromDomain`](verified_mail_from_domain) | waits until a MAIL FROM domain is verified |
 //! | [`Custom::ActiveReceiptRuleSet`](active_receipt_rule_set) | which receipt rule set is active |
-//! | [`Custom::SMTPPW`](smtp_password) | the SMTP password of a given secret access key |
 //!
-//! All but the first two take the place of those of binxio's cfn-ses-provider and of the sample aws-scalable-big-blue-button-example: a
-//! template made for them works with this function's ARN as `ServiceToken`.
+//! All but the first take the place of those of binxio's cfn-ses-provider: a template made for them works with this function's ARN as
+//! `ServiceToken`.
 
-mod clients;
 mod error;
 mod ids;
 mod notifications;
@@ -25,12 +22,9 @@ mod ownership;
 mod policy;
 mod properties;
 mod records;
-mod smtp;
 
 mod caller;
 mod classic;
-mod iam;
-mod secrets;
 mod sesv2;
 
 pub mod active_receipt_rule_set;
@@ -40,18 +34,13 @@ pub mod email_domain;
 pub mod identity_notifications;
 pub mod identity_policy;
 pub mod mail_from_domain;
-pub mod smtp_credentials;
-pub mod smtp_password;
 pub mod verified_identity;
 pub mod verified_mail_from_domain;
 
 pub use caller::Caller;
 pub use classic::Classic;
 pub use error::Error;
-pub use iam::AccessKeys;
-pub use secrets::Secrets;
 pub use sesv2::Identities;
-pub use smtp::password as smtp_password_of;
 
 use aws_types::SdkConfig;
 use custom_resource::Provider;
@@ -66,10 +55,6 @@ pub struct Services {
     pub classic: Classic,
     /// Whose credentials these are.
     pub caller: Caller,
-    /// IAM's access keys.
-    pub access_keys: AccessKeys,
-    /// Secrets Manager.
-    pub secrets: Secrets,
     /// Route 53.
     pub zones: HostedZones,
 }
@@ -82,8 +67,6 @@ impl Services {
             identities: Identities::new(config),
             classic: Classic::new(config),
             caller: Caller::new(aws_sdk_sts::Client::new(config)),
-            access_keys: AccessKeys::new(aws_sdk_iam::Client::new(config)),
-            secrets: Secrets::new(config),
             zones: HostedZones::new(config),
         }
     }
@@ -98,10 +81,9 @@ pub fn add_to(provider: Provider, config: &SdkConfig) -> Provider {
 /// Adds the types to a provider, with these services.
 #[must_use]
 pub fn provide(provider: Provider, services: &Services) -> Provider {
-    let Services { identities, classic, caller, access_keys, secrets, .. } = services.clone();
+    let Services { identities, classic, caller, .. } = services.clone();
     provider
         .resource(email_domain::EmailDomain::new(services.clone()))
-        .resource(smtp_credentials::SmtpCredentials::new(access_keys, secrets))
         .resource(domain_identity::DomainIdentity::new(identities.clone(), classic.clone(), caller.clone()))
         .resource(dkim_tokens::DkimTokens::new(identities.clone()))
         .resource(verified_identity::VerifiedIdentity::new(classic.clone()))
@@ -114,5 +96,4 @@ pub fn provide(provider: Provider, services: &Services) -> Provider {
         .resource(mail_from_domain::MailFromDomain::new(identities.clone()))
         .resource(verified_mail_from_domain::VerifiedMailFromDomain::new(identities))
         .resource(active_receipt_rule_set::ActiveReceiptRuleSet::new(classic))
-        .resource(smtp_password::SmtpPassword)
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use custom_resource::{LOGICAL_ID_TAG, Request, STACK_TAG};
-use sha2::{Digest, Sha256};
 
 /// The tags of an identity.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -31,15 +30,4 @@ pub(crate) fn owner(request: &Request, tags: &Tags) -> Owner {
 /// The tags that mark what this resource makes.
 pub(crate) fn ownership_tags(request: &Request) -> Tags {
     request.ownership().into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
-}
-
-/// Twenty hexadecimal digits that stand for this stack's resource and whatever else is given: where a tag is too short for all of it.
-pub(crate) fn digest(request: &Request, more: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for part in [request.stack_id(), request.logical_resource_id()].iter().chain(more) {
-        hash.update(format!("{}:{part}\n", part.len()));
-    }
-    let mut digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.truncate(20);
-    digits
 }

@@ -11,9 +11,9 @@ use aws_sdk_sesv2::{
     },
 };
 use aws_types::SdkConfig;
-use function_runtime::{AwsError, in_region};
+use function_runtime::{AwsError, PerRegion, in_region};
 
-use crate::{Error, clients::PerRegion, ownership::Tags, properties::BehaviorOnMxFailure};
+use crate::{Error, ownership::Tags, properties::BehaviorOnMxFailure};
 
 /// Identities in every region.
 #[derive(Clone)]

@@ -4,6 +4,7 @@ use std::{fmt, sync::Mutex, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 /// The tag that names the stack a thing was created by, by its ARN.
@@ -134,6 +135,18 @@ impl Request {
     /// The tags that mark what this resource creates as its own, where a service has tags: the stack, and the logical id.
     pub fn ownership(&self) -> [(&'static str, &str); 2] {
         [(STACK_TAG, &self.stack_id), (LOGICAL_ID_TAG, &self.logical_resource_id)]
+    }
+
+    /// Twenty hexadecimal digits that stand for this stack's resource and whatever else is given: a mark for where there is no room for [`Request::ownership`].
+    #[must_use]
+    pub fn ownership_digest(&self, more: &[&str]) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.stack_id(), self.logical_resource_id()].iter().chain(more) {
+            hash.update(format!("{}:{part}\n", part.len()));
+        }
+        let mut digits: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        digits.truncate(20);
+        digits
     }
 
     /// How long this request has been worked on, earlier invocations included.

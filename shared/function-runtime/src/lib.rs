@@ -12,10 +12,12 @@
 mod aws_error;
 mod configuration;
 mod log;
+mod per_region;
 mod self_invocation;
 
 pub use aws_error::AwsError;
 pub use configuration::{ConfigurationError, in_region, sdk_config};
+pub use per_region::PerRegion;
 pub use self_invocation::SelfInvocation;
 
 use aws_types::SdkConfig;

@@ -14,6 +14,7 @@ const OWN_CRATES: &[&str] = &[
     "hosted_zone",
     "last_resort",
     "ses_identity",
+    "smtp_credentials",
 ];
 
 /// Installs the subscriber and a panic hook that names the place, never the message, which could hold anything.

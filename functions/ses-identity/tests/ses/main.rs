@@ -5,7 +5,6 @@
 // The closures of `world::on` are what `?` returns from.
 #![allow(clippy::redundant_closure_call)]
 
-mod credentials;
 mod drop_in;
 mod email_domain;
 mod notifications;

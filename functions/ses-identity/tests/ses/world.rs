@@ -1,4 +1,4 @@
-//! SES, Route 53, IAM and Secrets Manager as far as the types call them, at their service boundary, as strict as the real ones.
+//! SES and Route 53 as far as the types call them, at their service boundary, as strict as the real ones.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -6,18 +6,6 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_iam::{
-    error::ErrorMetadata,
-    operation::{
-        create_access_key::{CreateAccessKeyError, CreateAccessKeyOutput},
-        delete_access_key::{DeleteAccessKeyError, DeleteAccessKeyOutput},
-        list_access_keys::{ListAccessKeysError, ListAccessKeysOutput},
-        list_user_tags::{ListUserTagsError, ListUserTagsOutput},
-        tag_user::{TagUserError, TagUserOutput},
-        untag_user::{UntagUserError, UntagUserOutput},
-    },
-    types::{AccessKey, AccessKeyMetadata, StatusType},
-};
 use aws_sdk_route53::{
     operation::{
         change_resource_record_sets::{ChangeResourceRecordSetsError, ChangeResourceRecordSetsOutput},
@@ -27,11 +15,6 @@ use aws_sdk_route53::{
     },
     primitives::DateTime,
     types::{ChangeAction, ChangeInfo, ChangeStatus, HostedZone, ResourceRecord, ResourceRecordSet, RrType},
-};
-use aws_sdk_secretsmanager::operation::{
-    get_secret_value::{GetSecretValueError, GetSecretValueOutput},
-    put_secret_value::{PutSecretValueError, PutSecretValueOutput},
-    update_secret_version_stage::{UpdateSecretVersionStageError, UpdateSecretVersionStageOutput},
 };
 use aws_sdk_ses::{
     operation::{
@@ -55,6 +38,7 @@ use aws_sdk_ses::{
     },
 };
 use aws_sdk_sesv2::{
+    error::ErrorMetadata,
     operation::{
         create_email_identity::{CreateEmailIdentityError, CreateEmailIdentityOutput},
         create_email_identity_policy::{CreateEmailIdentityPolicyError, CreateEmailIdentityPolicyOutput},
@@ -89,15 +73,11 @@ use custom_resource::{
 };
 use hosted_zone::HostedZones;
 use serde_json::Value;
-use ses_identity::{AccessKeys, Caller, Classic, Identities, Secrets, Services};
+use ses_identity::{Caller, Classic, Identities, Services};
 
 pub(crate) const HOME: &str = "eu-west-1";
 pub(crate) const ACCOUNT: &str = "123456789012";
-pub(crate) const USER: &str = "sender";
-pub(crate) const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:smtp-AbCdEf";
 pub(crate) const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:bounces";
-/// The text by which a leaked secret access key is found.
-pub(crate) const KEY_MATERIAL: &str = "wJalrXUtnFEMI";
 
 pub(crate) type Tags = BTreeMap<String, String>;
 
@@ -124,13 +104,6 @@ impl Identity {
     }
 }
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SecretValues {
-    pub(crate) versions: Vec<(String, String)>,
-    pub(crate) current: Option<String>,
-    pub(crate) previous: Option<String>,
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) identities: BTreeMap<(String, String), Identity>,
@@ -138,10 +111,6 @@ pub(crate) struct State {
     /// By name without final dot, and type.
     pub(crate) records: BTreeMap<(String, String), Vec<String>>,
     pub(crate) private_zone: bool,
-    pub(crate) keys: BTreeMap<String, Vec<String>>,
-    pub(crate) user_tags: BTreeMap<String, Tags>,
-    pub(crate) made_keys: usize,
-    pub(crate) secrets: BTreeMap<String, SecretValues>,
     pub(crate) in_sandbox: bool,
     /// Operation and region of every call.
     pub(crate) calls: Vec<(String, String)>,
@@ -304,14 +273,6 @@ impl World {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// With a user that has no key, and an empty secret.
-    pub(crate) fn with_user() -> Self {
-        let world = Self::default();
-        world.state().keys.insert(USER.to_owned(), Vec::new());
-        world.state().secrets.insert(SECRET.to_owned(), SecretValues::default());
-        world
-    }
-
     pub(crate) fn with_identity(region: &str, domain: &str, identity: Identity) -> Self {
         let world = Self::default();
         world.state().identities.insert((region.to_owned(), domain.to_owned()), identity);
@@ -345,17 +306,6 @@ impl World {
 
     pub(crate) fn record_names(&self) -> Vec<String> {
         self.state().records.keys().map(|(name, kind)| format!("{name} {kind}")).collect()
-    }
-
-    pub(crate) fn secret(&self) -> Value {
-        let state = self.state();
-        let values = &state.secrets[SECRET];
-        let current = values.current.as_ref().and_then(|id| values.versions.iter().find(|(version, _)| version == id));
-        current.map(|(_, text)| serde_json::from_str(text).unwrap()).unwrap_or_default()
-    }
-
-    pub(crate) fn keys(&self) -> Vec<String> {
-        self.state().keys.get(USER).cloned().unwrap_or_default()
     }
 
     /// Sends one request through the provider, and gives the answer.
@@ -392,13 +342,11 @@ impl World {
     }
 
     pub(crate) fn services(&self) -> Services {
-        let (identities, classic, secrets) = (self.clone(), self.clone(), self.clone());
+        let (identities, classic) = (self.clone(), self.clone());
         Services {
             identities: Identities::connecting(HOME, move |region| identities.sesv2(region)),
             classic: Classic::connecting(HOME, move |region| classic.ses(region)),
             caller: Caller::new(self.sts()),
-            access_keys: AccessKeys::new(self.iam()),
-            secrets: Secrets::connecting(HOME, move |region| secrets.secretsmanager(region)),
             zones: HostedZones::from_clients(self.route53(), self.sts()),
         }
     }
@@ -706,130 +654,6 @@ impl World {
             }
         );
         client!(aws_sdk_ses, verify, verification, notifications, topic, headers, describe, activate)
-    }
-
-    fn iam(&self) -> aws_sdk_iam::Client {
-        let (world, region) = (self, "");
-        let list = on!(world, region, aws_sdk_iam, list_access_keys, ListAccessKeysError, |state, input| {
-            let user = input.user_name().unwrap_or_default();
-            let Some(keys) = state.keys.get(user) else { return refuse("NoSuchEntity", "no such user") };
-            let keys = keys.iter().map(|id| {
-                AccessKeyMetadata::builder().user_name(user).access_key_id(id).status(StatusType::Active).build()
-            });
-            Ok(ListAccessKeysOutput::builder().set_access_key_metadata(Some(keys.collect())).build().unwrap())
-        });
-        let create = on!(world, region, aws_sdk_iam, create_access_key, CreateAccessKeyError, |state, input| {
-            let user = input.user_name().unwrap_or_default();
-            state.made_keys += 1;
-            let id = format!("AKIAEXAMPLE{:09}", state.made_keys);
-            let secret = format!("{KEY_MATERIAL}/{}", state.made_keys);
-            let Some(keys) = state.keys.get_mut(user) else { return refuse("NoSuchEntity", "no such user") };
-            if keys.len() == 2 {
-                return refuse("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2");
-            }
-            keys.push(id.clone());
-            let key = AccessKey::builder()
-                .user_name(user)
-                .access_key_id(id)
-                .secret_access_key(secret)
-                .status(StatusType::Active);
-            Ok(CreateAccessKeyOutput::builder().access_key(key.build().unwrap()).build())
-        });
-        let delete = on!(world, region, aws_sdk_iam, delete_access_key, DeleteAccessKeyError, |state, input| {
-            let keys = state.keys.get_mut(input.user_name().unwrap_or_default());
-            let Some(keys) = keys else { return refuse("NoSuchEntity", "no such user") };
-            let id = input.access_key_id().unwrap_or_default();
-            if !keys.iter().any(|key| key == id) {
-                return refuse("NoSuchEntity", "no such key");
-            }
-            keys.retain(|key| key != id);
-            Ok(DeleteAccessKeyOutput::builder().build())
-        });
-        let tags = on!(world, region, aws_sdk_iam, list_user_tags, ListUserTagsError, |state, input| {
-            let user = input.user_name().unwrap_or_default();
-            if !state.keys.contains_key(user) {
-                return refuse("NoSuchEntity", "no such user");
-            }
-            let tags = state.user_tags.get(user).cloned().unwrap_or_default();
-            let tags = tags
-                .iter()
-                .map(|(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build().unwrap());
-            Ok(ListUserTagsOutput::builder().set_tags(Some(tags.collect())).build().unwrap())
-        });
-        let tag = on!(world, region, aws_sdk_iam, tag_user, TagUserError, |state, input| {
-            let user = input.user_name().unwrap_or_default().to_owned();
-            if !state.keys.contains_key(&user) {
-                return refuse("NoSuchEntity", "no such user");
-            }
-            for tag in input.tags() {
-                let allowed = |text: &str| text.chars().all(|one| one.is_alphanumeric() || " _.:/=+-@".contains(one));
-                assert!(
-                    tag.key().len() <= 128 && tag.value().len() <= 256 && allowed(tag.key()) && allowed(tag.value())
-                );
-                state.user_tags.entry(user.clone()).or_default().insert(tag.key().to_owned(), tag.value().to_owned());
-            }
-            Ok(TagUserOutput::builder().build())
-        });
-        let untag = on!(world, region, aws_sdk_iam, untag_user, UntagUserError, |state, input| {
-            let user = input.user_name().unwrap_or_default();
-            if !state.keys.contains_key(user) {
-                return refuse("NoSuchEntity", "no such user");
-            }
-            if let Some(tags) = state.user_tags.get_mut(user) {
-                tags.retain(|key, _| !input.tag_keys().contains(key));
-            }
-            Ok(UntagUserOutput::builder().build())
-        });
-        client!(aws_sdk_iam, list, create, delete, tags, tag, untag)
-    }
-
-    fn secretsmanager(&self, region: &str) -> aws_sdk_secretsmanager::Client {
-        let world = self;
-        let get = on!(world, region, aws_sdk_secretsmanager, get_secret_value, GetSecretValueError, |state, input| {
-            let values = state.secrets.get(input.secret_id().unwrap_or_default());
-            let wanted = values.and_then(|values| match input.version_stage() {
-                Some("AWSPREVIOUS") => values.previous.clone(),
-                _ => values.current.clone(),
-            });
-            let found = values.and_then(|values| values.versions.iter().find(|(id, _)| Some(id) == wanted.as_ref()));
-            match found {
-                Some((id, text)) => Ok(GetSecretValueOutput::builder().version_id(id).secret_string(text).build()),
-                None => refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value"),
-            }
-        });
-        let put = on!(world, region, aws_sdk_secretsmanager, put_secret_value, PutSecretValueError, |state, input| {
-            let Some(values) = state.secrets.get_mut(input.secret_id().unwrap_or_default()) else {
-                return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
-            };
-            let id = input.client_request_token().unwrap_or_default().to_owned();
-            assert!((32..=64).contains(&id.len()), "{id}");
-            let text = input.secret_string().unwrap_or_default().to_owned();
-            match values.versions.iter().find(|(version, _)| *version == id) {
-                Some((_, there)) if *there == text => {}
-                Some(_) => return refuse("ResourceExistsException", "another value has this token"),
-                None => {
-                    values.versions.push((id.clone(), text));
-                    values.previous = values.current.replace(id);
-                }
-            }
-            Ok(PutSecretValueOutput::builder().build())
-        });
-        let restore = on!(
-            world,
-            region,
-            aws_sdk_secretsmanager,
-            update_secret_version_stage,
-            UpdateSecretVersionStageError,
-            |state, input| {
-                let values = state.secrets.get_mut(input.secret_id().unwrap_or_default()).unwrap();
-                assert_eq!(input.version_stage(), Some("AWSCURRENT"));
-                assert_eq!(input.remove_from_version_id(), values.current.as_deref());
-                values.previous = values.current.take();
-                values.current = input.move_to_version_id().map(str::to_owned);
-                Ok(UpdateSecretVersionStageOutput::builder().build())
-            }
-        );
-        client!(aws_sdk_secretsmanager, get, put, restore)
     }
 
     fn route53(&self) -> aws_sdk_route53::Client {

@@ -2,11 +2,12 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
 /// The clients of one service, through one connection pool.
-pub(crate) struct PerRegion<C> {
+pub struct PerRegion<C> {
     home: String,
     clients: Arc<Mutex<HashMap<String, C>>>,
     connect: Arc<dyn Fn(&str) -> C + Send + Sync>,
@@ -18,20 +19,28 @@ impl<C> Clone for PerRegion<C> {
     }
 }
 
+impl<C> fmt::Debug for PerRegion<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerRegion").field("home", &self.home).finish_non_exhaustive()
+    }
+}
+
 impl<C: Clone> PerRegion<C> {
     /// With clients made by `connect` for a region; `home` is the default region, whose client is made at once.
-    pub(crate) fn connecting(home: &str, connect: impl Fn(&str) -> C + Send + Sync + 'static) -> Self {
+    pub fn connecting(home: &str, connect: impl Fn(&str) -> C + Send + Sync + 'static) -> Self {
         let clients = HashMap::from([(home.to_owned(), connect(home))]);
         Self { home: home.to_owned(), clients: Arc::new(Mutex::new(clients)), connect: Arc::new(connect) }
     }
 
     /// The region of the function.
-    pub(crate) fn home(&self) -> &str {
+    #[must_use]
+    pub fn home(&self) -> &str {
         &self.home
     }
 
     /// The client of a region.
-    pub(crate) fn client(&self, region: &str) -> C {
+    #[must_use]
+    pub fn client(&self, region: &str) -> C {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.entry(region.to_owned()).or_insert_with(|| (self.connect)(region)).clone()
     }

@@ -22,8 +22,6 @@ use tracing::{info, warn};
 pub use crate::Error;
 use crate::{
     iam::{AccessKey, AccessKeys, Ledger},
-    ownership::digest,
-    properties::{given, name},
     secrets::{Credentials, Secrets, Stage, Storing, Version},
     smtp,
 };
@@ -101,14 +99,20 @@ impl SmtpCredentials {
         Ok(Wanted {
             user: name("UserName", &properties.user_name)?,
             secret: name("SecretArn", &properties.secret_arn)?,
-            region: given(&properties.region).unwrap_or(self.secrets.home()),
+            // What a template leaves empty is not given.
+            region: properties
+                .region
+                .as_deref()
+                .map(str::trim)
+                .filter(|region| !region.is_empty())
+                .unwrap_or(self.secrets.home()),
             rotation: &properties.rotation,
         })
     }
 
     /// Credentials that are as asked: those in the secret, or new ones.
     async fn ensure(&self, request: &Request, wanted: Wanted<'_>) -> Result<Outcome<Attributes>, Error> {
-        let owner = digest(request, &[]);
+        let owner = request.ownership_digest(&[]);
         let tag = format!("{LEDGER_TAG}{owner}");
         let keys = self.keys.list(wanted.user).await?.ok_or_else(|| Error::NoUser(wanted.user.to_owned()))?;
         let current = self.secrets.get(wanted.secret, Stage::Current).await?;
@@ -271,7 +275,7 @@ impl SmtpCredentials {
 
     /// Deletes what a request without a known outcome may have made.
     async fn delete_unknown(&self, request: &Request, wanted: Wanted<'_>) -> Result<(), Error> {
-        let tag = format!("{LEDGER_TAG}{}", digest(request, &[]));
+        let tag = format!("{LEDGER_TAG}{}", request.ownership_digest(&[]));
         let Some(keys) = self.keys.list(wanted.user).await? else { return Ok(()) };
         if let Some(Ledger::Made(id)) = self.keys.ledger(wanted.user, &tag).await? {
             self.keys.delete(wanted.user, &id).await?;
@@ -285,7 +289,7 @@ impl SmtpCredentials {
     async fn delete_known(&self, request: &Request, user: &str, id: &str) -> Result<(), Error> {
         self.keys.delete(user, id).await?;
         info!(key = id, user, "access key deleted");
-        let tag = format!("{LEDGER_TAG}{}", digest(request, &[]));
+        let tag = format!("{LEDGER_TAG}{}", request.ownership_digest(&[]));
         match self.keys.ledger(user, &tag).await? {
             Some(Ledger::Made(made)) if made != id => Ok(()),
             Some(Ledger::Making(_)) => {
@@ -297,6 +301,11 @@ impl SmtpCredentials {
             None => Ok(()),
         }
     }
+}
+
+/// A name that must be there.
+fn name<'a>(property: &'static str, text: &'a str) -> Result<&'a str, Error> {
+    Some(text.trim()).filter(|name| !name.is_empty()).ok_or(Error::Empty(property))
 }
 
 /// The key that an earlier look of this request made.

@@ -12,7 +12,7 @@
 use custom_resource::{Deletion, Outcome, Ready, Request, Resource, Secret};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, properties, smtp};
+use crate::{Error, smtp};
 
 /// The properties of `Custom::SMTPPW`. Unknown ones are tolerated, as by the provider it replaces.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,7 +39,10 @@ pub struct Attributes {
 pub struct SmtpPassword;
 
 fn derive(request: &Request, properties: &Properties) -> Result<Outcome<Attributes>, Error> {
-    let region = properties::region(&properties.region)?;
+    let region = properties.region.trim();
+    if region.is_empty() {
+        return Err(Error::Empty("Region"));
+    }
     if properties.secret_key.reveal().is_empty() {
         return Err(Error::Empty("SecretKey"));
     }

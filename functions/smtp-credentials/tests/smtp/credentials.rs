@@ -8,7 +8,7 @@ use std::{
 
 use custom_resource::{OUTCOME_UNKNOWN, Secret, Status, testing::Answer};
 use serde_json::{Value, json};
-use ses_identity::smtp_password_of;
+use smtp_credentials::smtp_password_of;
 
 use crate::world::{KEY_MATERIAL, SECRET, SecretValues, USER, World, failed, succeeded};
 
@@ -344,7 +344,7 @@ async fn nothing_secret_is_in_an_answer_or_in_the_log() {
     use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt};
     let log = Log::default();
     let writer = log.clone();
-    let own = ["custom_resource", "function_runtime", "ses_identity", "hosted_zone"];
+    let own = ["custom_resource", "function_runtime", "smtp_credentials"];
     let filter = Targets::new()
         .with_default(tracing_subscriber::filter::LevelFilter::WARN)
         .with_targets(own.map(|name| (name, tracing_subscriber::filter::LevelFilter::TRACE)));

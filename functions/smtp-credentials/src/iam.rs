@@ -16,6 +16,8 @@ use crate::Error;
 #[derive(Debug, Clone)]
 pub struct AccessKeys {
     client: Client,
+    /// The same, but it repeats nothing by itself.
+    once: Client,
 }
 
 /// What IAM says of a user or key that is not there.
@@ -76,7 +78,8 @@ impl AccessKeys {
     /// With this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client }
+        let once = client.config().to_builder().retry_config(RetryConfig::disabled());
+        Self { once: Client::from_conf(once.build()), client }
     }
 
     /// The keys of a user, or nothing if there is no user.
@@ -100,9 +103,7 @@ impl AccessKeys {
 
     /// Makes a key. It is tried once: a key whose answer was lost would stay beside the next one, and its secret is never told again.
     pub(crate) async fn create(&self, user: &str) -> Result<NewKey, Error> {
-        let once = aws_sdk_iam::config::Builder::default().retry_config(RetryConfig::disabled());
-        let call = self.client.create_access_key().user_name(user).customize().config_override(once);
-        match call.send().await.map_err(AwsError::from) {
+        match self.once.create_access_key().user_name(user).send().await.map_err(AwsError::from) {
             Ok(answer) => match answer.access_key {
                 Some(key) => Ok(NewKey { id: key.access_key_id, secret: Secret::new(key.secret_access_key) }),
                 None => Ok(NewKey { id: String::new(), secret: Secret::default() }),

@@ -3,10 +3,10 @@
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use custom_resource::Secret;
-use function_runtime::{AwsError, in_region};
+use function_runtime::{AwsError, PerRegion, in_region};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, clients::PerRegion};
+use crate::Error;
 
 /// The secrets of every region.
 #[derive(Clone)]
