@@ -126,16 +126,11 @@ def _policy_arn(_logical_id, properties, _stack_name) -> str:
             f"resource/{namespace}/{resource}:policyName/{properties['PolicyName']}")
 
 
-def _subscription_name(logical_id, properties, stack_name) -> str:
-    return properties.get("SubscriptionName") or _generated_name(stack_name, logical_id).lower()
-
-
 _RECORDED = {
     "AWS::ApplicationAutoScaling::ScalableTarget":
         _Recorded((*_TARGET, "MinCapacity", "MaxCapacity"), _TARGET, _target_id),
     "AWS::ApplicationAutoScaling::ScalingPolicy":
         _Recorded(("PolicyName", "PolicyType"), ("PolicyName", "ScalingTargetId", *_TARGET), _policy_arn),
-    "AWS::RDS::EventSubscription": _Recorded(("SnsTopicArn",), ("SnsTopicArn", "SubscriptionName"), _subscription_name),
 }
 
 
