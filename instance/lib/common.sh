@@ -43,9 +43,9 @@ required() {
 
 role() { required ROLE; }
 
-# Runs a command until it succeeds: TIMES tries, SECONDS apart.
+# Runs a command until it succeeds: TIMES tries, SECONDS apart. BBB_SERVER_PACE, other seconds for all, is for trials.
 retry() { # TIMES SECONDS COMMAND...
-  local times=$1 seconds=$2 try=1
+  local times=$1 seconds=${BBB_SERVER_PACE:-$2} try=1
   shift 2
   until "$@"; do
     [ "$try" -lt "$times" ] || return 1
