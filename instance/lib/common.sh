@@ -59,7 +59,8 @@ retry() { # TIMES SECONDS COMMAND...
 # Nothing on standard input is what a command that failed leaves, and is an error.
 put_file() { # MODE FILE [OWNER:GROUP [FLAG]]
   local mode=$1 file=$2 owner=${3:-root:root} flag=${4:-} new
-  install -d "$(dirname "$file")" "$BOOT"
+  # Not install -d, which would change the mode of a folder that is there.
+  mkdir -p "$(dirname "$file")" "$BOOT"
   new=$(mktemp "$file.XXXXXX")
   cat >"$new"
   if [ ! -s "$new" ]; then
@@ -110,6 +111,13 @@ host_name() {
 needs_restart() {
   mkdir -p "$BOOT"
   touch "$BOOT/restart"
+}
+
+# Has systemd read its units again if put_file wrote one with the flag `reload`.
+reload_units() {
+  [ -e "$BOOT/reload" ] || return 0
+  systemctl daemon-reload
+  rm -f "$BOOT/reload"
 }
 
 # Packages by apt, waiting for whoever else installs; a mirror that fails is asked again.

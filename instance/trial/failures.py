@@ -15,7 +15,7 @@ from trial import API_SECRET_ARN, TURN_SECRET_ARN, Trial, check
 
 def expect_failure(trial: Trial, machine: Machine, step: str, reason: str) -> None:
     """The stages end at this step, and it is told: to the console, the log group and Auto Scaling, with the reason in the log's last lines."""
-    check(trial.state(machine) == "failed", f"{step} did not fail: {trial.log(machine)[-2000:]}")
+    check(trial.state(machine) == "failed", f"{step} did not fail: {trial.last(machine)}")
     told = [json.dumps(call) for call in trial.world.calls("PutLogEvents")]
     check(len(told) == 1 and f"step {step} failed" in told[0] and reason in told[0], f"for {step} the log group was told {told}")
     actions = trial.world.calls("CompleteLifecycleAction")
@@ -66,7 +66,7 @@ def every_install_step_fails(trial: Trial) -> None:
         expect_failure(trial, machine, step, reason)
         mend() if callable(mend) else machine.sh(mend)
     world.forget()
-    check(trial.again(machine) == "active", trial.log(machine)[-3000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "not ready")
     machine.remove()
     trial.machines.remove(machine)
@@ -116,7 +116,7 @@ def every_configure_step_fails(trial: Trial) -> None:
         expect_failure(trial, machine, step, reason)
         mend() if callable(mend) else machine.sh(mend)
     world.forget()
-    check(trial.again(machine) == "active", trial.log(machine)[-3000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "not ready")
     check(not trial.world.calls("CompleteLifecycleAction"), "the hook is the pool's")
     world.hook_active = False
@@ -148,7 +148,7 @@ def killed_at_every_step(trial: Trial) -> None:
     machine = trial.machine("undisturbed", trial.installed)
     trial.boot(machine)
     trial.launch(machine)
-    check(trial.settle(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.settle(machine) == "active", trial.last(machine))
     expected = result(machine)
     machine.remove()
     trial.machines.remove(machine)
@@ -170,7 +170,7 @@ def killed_at_every_step(trial: Trial) -> None:
         check(len(told) == 1 and re.search(r"step \S+ failed \(signal\)", told[0]), f"killed at {step}: {told}")
         check(len(world.calls("CompleteLifecycleAction")) == 1, f"killed at {step}: Auto Scaling was not told")
     world.forget()
-    check(trial.again(machine) == "active", trial.log(machine)[-3000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     found = result(machine)
     check(found == expected, "\n".join(sorted(set(found.splitlines()) ^ set(expected.splitlines()))))
     machine.remove()

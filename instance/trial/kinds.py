@@ -27,7 +27,7 @@ def waits_in_the_warm_pool(trial: Trial) -> None:
     world.records.pop(HOST, None)
     trial.boot(machine)
     trial.launch(machine)
-    check(trial.settle(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.settle(machine) == "active", trial.last(machine))
     actions = [call["LifecycleActionResult"] for call in world.calls("CompleteLifecycleAction")]
     check(actions == ["CONTINUE"], f"Auto Scaling was told {actions}")
     check(trial.outside.issued() == issued and HOST not in world.queries, "it asked for a name or a certificate")
@@ -39,7 +39,7 @@ def waits_in_the_warm_pool(trial: Trial) -> None:
     world.records[HOST] = world.public
     world.forget()
     trial.boot(machine)
-    check(trial.settle(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.settle(machine) == "active", trial.last(machine))
     machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "not ready")
     check(not world.calls("CompleteLifecycleAction"), "the hook into service is the pool's")
     machine.remove()
@@ -76,17 +76,17 @@ def own_certificate_and_turn_server(trial: Trial) -> None:
         else:
             trial.launch(machine, **settings)
             trial.settle(machine)
-        check(trial.state(machine) == "failed" and reason in trial.log(machine), f"{reason}: {trial.log(machine)[-1000:]}")
+        check(trial.state(machine) == "failed" and reason in trial.log(machine), f"{reason}: {trial.last(machine)}")
         check("PRIVATE KEY" not in trial.log(machine), "a key is in the log")
     world.secrets[secret] = json.dumps(pair["good"])
-    check(trial.again(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     check(trial.outside.issued() == issued, "Let's Encrypt was asked all the same")
     served = machine.sh(f"openssl s_client -connect 127.0.0.1:443 -servername {HOST} </dev/null 2>/dev/null | openssl x509 -noout -subject")
     check(f"*.{DOMAIN}" in served, f"served is {served}")
     announced = machine.sh("cat /etc/bigbluebutton/turn-stun-servers.xml; stat -c '%a %U:%G' /etc/bigbluebutton/turn-stun-servers.xml")
     check(f"turns:turn.{DOMAIN}:443?transport=tcp" in announced and TURN_SECRET in announced and "640 root:bigbluebutton" in announced, "not announced")
     machine.sh("xmlstarlet val -q /etc/bigbluebutton/turn-stun-servers.xml && sed -i '/^TURN_/d' /etc/bbb-server/settings")
-    check(trial.again(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     check(machine.call("test", "-e", "/etc/bigbluebutton/turn-stun-servers.xml").returncode, "a TURN server that is gone is announced")
     machine.remove()
     trial.machines.remove(machine)
@@ -112,7 +112,7 @@ def single_server(trial: Trial) -> None:
     settings = {"ROLE": "single", "HOST": host, "GREENLIGHT": "true", "ADMINISTRATOR_SECRET_ARN": f"{ARN}:administrator", "SMTP_SECRET_ARN": f"{ARN}:smtp"}
     settings |= {"SMTP_SENDER": f"noreply@{DOMAIN}", "STACK": "single-stack", "SIGNAL_RESOURCE": "Ready", "SPOOL_FILE_SYSTEM": ""}
     trial.launch(machine, **settings)
-    check(trial.settle(machine, 600) == "active", trial.log(machine)[-3000:])
+    check(trial.settle(machine, 600) == "active", trial.last(machine))
     signals = world.calls("SignalResource")
     check([signal["Status"] for signal in signals] == ["SUCCESS"] and signals[0]["LogicalResourceId"] == "Ready", f"CloudFormation was told {signals}")
     environment = machine.sh("cat /root/greenlight-v3/.env; stat -c %a /root/greenlight-v3/.env")
@@ -122,7 +122,7 @@ def single_server(trial: Trial) -> None:
     words = re.search(r"%w\[(\S+) (\S+)\]", ruby).groups()
     check(machine.sh(f"ruby -e 'print %w[{words[1]}].first.unpack1(%q(m))'") == password, "the administrator's password arrives changed")
     check(machine.call("ruby", "-c", text=ruby).stdout.strip() == "Syntax OK", ruby)
-    check(trial.again(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     world.denied.add("GetSecretValue")
     world.forget()
     check(trial.again(machine) == "failed", "it did not fail")
@@ -144,7 +144,7 @@ def turn_server(trial: Trial) -> None:
     machine.sh(f"ip address add {world.public}/32 dev lo")
     settings = {"ROLE": "turn", "HOST": host, "TURN_SECRET_ARN": TURN_SECRET_ARN, "STACK": "turn-stack", "SIGNAL_RESOURCE": "Ready"}
     trial.launch(machine, **settings)
-    check(trial.settle(machine, 600) == "active", trial.log(machine)[-3000:])
+    check(trial.settle(machine, 600) == "active", trial.last(machine))
     check([signal["Status"] for signal in world.calls("SignalResource")] == ["SUCCESS"], "CloudFormation was not told")
     with trial.https(host) as stream:
         check(stream.version() in ("TLSv1.2", "TLSv1.3"), "TLS")
@@ -156,7 +156,7 @@ def turn_server(trial: Trial) -> None:
     check("403" in allowed or "Forbidden" in allowed, f"it relays into its own network: {allowed[-800:]}")
     wrong = machine.call("sh", "-c", f"{client} 127.0.0.1 2>&1".replace(TURN_SECRET, "0" * 64)).stdout
     check("success" not in wrong.lower(), f"another secret is as good: {wrong[-500:]}")
-    check(trial.again(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     machine.remove()
     trial.machines.remove(machine)
 
@@ -181,7 +181,7 @@ def own_steps(trial: Trial) -> None:
     told = json.dumps(world.calls("PutLogEvents"))
     check("step custom/configure-after/90-broken failed" in told and "what is wrong" in told, told)
     machine.sh(f"rm {custom}/configure-after/90-broken; rm /srv/own")
-    check(trial.again(machine) == "active", trial.log(machine)[-2000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     check(machine.sh("cat /srv/own") == "first\nlast\n", f"own steps wrote {machine.sh('cat /srv/own')}")
     machine.remove()
     trial.machines.remove(machine)

@@ -30,7 +30,7 @@ def scenario(function=None, *, always: bool = False):
 
 def places_of(machine: Machine, word: str) -> list[str]:
     """The configuration files that hold a word."""
-    return machine.call("sh", "-c", f"grep -rlF -- '{word}' {CONFIGURATION} 2>/dev/null").stdout.split()
+    return machine.call("sh", "-c", f"grep -rlF -f - {CONFIGURATION} 2>/dev/null", text=f"{word}\n").stdout.split()
 
 
 def fingerprint(machine: Machine) -> str:
@@ -88,7 +88,7 @@ def becomes_ready(trial: Trial) -> None:
     machine.wait(lambda: "configure/60-name" in trial.log(machine), 180, "does not come to its name")
     check(not machine.call("test", "-e", "/run/bbb-server/configured").returncode == 0, "configured before it has a name")
     world.records[HOST] = world.public
-    check(trial.settle(machine) == "active", trial.log(machine)[-3000:])
+    check(trial.settle(machine) == "active", trial.last(machine))
     trial.figures["from image to ready, on this machine"] = f"{time.monotonic() - began:.0f} s"
     trial.figures["user data"] = f"{len(trial.user_data())} bytes of 16384"
     trial.figures["bundle"] = f"{len(trial.bundle)} bytes"
@@ -116,7 +116,7 @@ def runs_twice(trial: Trial) -> None:
     """The stages run again on a server that is ready, and change nothing and restart nothing."""
     machine = trial.server
     before, process = fingerprint(machine), machine.sh("systemctl show -p MainPID --value bbb-web coturn haproxy")
-    check(trial.again(machine) == "active", trial.log(machine)[-3000:])
+    check(trial.again(machine) == "active", trial.last(machine))
     after = fingerprint(machine)
     check(before == after, "\n".join(sorted(set(before.splitlines()) ^ set(after.splitlines()))))
     check(process == machine.sh("systemctl show -p MainPID --value bbb-web coturn haproxy"), "something was restarted")
@@ -185,7 +185,7 @@ def another_secret(trial: Trial) -> None:
     machine, other = trial.server, "0" * 20 + "anotherSecret"
     for old, new in ((API_SECRET, other), (other, API_SECRET)):
         trial.world.secrets[API_SECRET_ARN] = new
-        check(trial.again(machine) == "active", trial.log(machine)[-3000:])
+        check(trial.again(machine) == "active", trial.last(machine))
         check(not places_of(machine, old), f"the old secret is in {places_of(machine, old)}")
         machine.wait(lambda new=new: (trial.status(secret=new) or {}).get("ready"), 60, "no status under the new name")
         check(trial.status(secret=old) is None, "the status is still under the old name")
@@ -202,7 +202,7 @@ def another_address(trial: Trial) -> None:
     machine.wait(lambda: trial.log(machine).rstrip().splitlines()[-1:] != [] and "configure/60-name" in trial.log(machine).rsplit("10-logs", 1)[-1], 120,
                  "does not come to its name")  # fmt: skip
     world.records[HOST] = world.public
-    check(trial.settle(machine) == "active", trial.log(machine)[-3000:])
+    check(trial.settle(machine) == "active", trial.last(machine))
     check(not places_of(machine, old), f"{old} still stands in {places_of(machine, old)}")
     for place in ("/opt/freeswitch/etc/freeswitch/vars.xml", "/etc/bigbluebutton/bbb-webrtc-sfu/production.yml", "/etc/turnserver.conf",
                   "/lib/systemd/system/dummy-nic.service", "/etc/iptables/rules.v4"):  # fmt: skip
@@ -236,7 +236,7 @@ def nothing_leaks(trial: Trial) -> None:
         check(word not in machine.sh("journalctl --no-pager -o cat"), "a secret is in the journal")
         check(word not in machine.console.read_text(errors="replace"), "a secret is on the console")
         check(word not in json.dumps([entry for entry in trial.world.asked if entry[0] != "GetSecretValue"]), "a secret was sent to AWS")
-        check(machine.call("grep", "-rlF", word, "/mnt/bbb-data", "/run/bbb-server", "/srv/efs").stdout == "", "a secret is on the data disk")
+        check(machine.call("grep", "-rlF", "-f", "-", "/mnt/bbb-data", "/run/bbb-server", "/srv/efs", text=word).stdout == "", "a secret is on the data disk")
     trial.figures["files searched for secrets"] = str(searched)
     check(word not in trial.user_data() and API_SECRET not in trial.user_data(), "a secret is in the user data")
 

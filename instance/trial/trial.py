@@ -170,6 +170,10 @@ class Trial:
     def log(self, machine: Machine) -> str:
         return (machine.root / "var/log/bbb-server/server.log").read_text()
 
+    def last(self, machine: Machine) -> str:
+        """The end of its log, for a person."""
+        return "\n".join(self.log(machine).splitlines()[-15:])
+
     def end(self) -> None:
         for machine in self.machines:
             machine.kill()
