@@ -32,18 +32,21 @@ def allows(service: str, policy, action: str, resource: str, context: dict) -> b
     caller = {"aws:principalisawsservice": "true", "aws:principalservicename": service}
     request = iam_evaluator.EvalContext(
         principal_arn="", principal_type="Service", principal_account="", action=action, resource_arn=resource,
-        region=get_region(), service_context={**caller, **context},
+        region=get_region(), secure_transport=True, service_context={**caller, **context},
     )
     named = {"Statement": [one for one in statements if _names(one, service)]}
     return iam_evaluator.evaluate(request, [iam_evaluator.parse_policy_document(named)]).decision == "Allow"
 
 
-def may_use_key(service: str, key_id: str, topic: str) -> bool:
-    """Whether a service may encrypt for a topic. Nobody can change the policy of AWS's own key, which names no service."""
+def may_use_key(service: str, key_id: str, topic: str, source: dict | None = None) -> bool:
+    """Whether a service may encrypt for a topic. Nobody can change the policy of AWS's own key, which names no service.
+
+    `source` has the condition keys by which a service says for whom it publishes, if it does.
+    """
     key = kms._resolve_key(key_id)
     through = {"kms:viaservice": f"sns.{get_region()}.amazonaws.com", "kms:encryptioncontext:aws:sns:topicarn": topic}
     return key is not None and key["KeyState"] == "Enabled" and all(
-        allows(service, key.get("Policy"), action, key["Arn"], through)
+        allows(service, key.get("Policy"), action, key["Arn"], {**through, **(source or {})})
         for action in ("kms:GenerateDataKey", "kms:Decrypt")
     )
 

@@ -96,6 +96,29 @@ class Credentials(LocalAwsTest):
         self.refused("AccessDenied", iam.update_access_key, UserName=mine, AccessKeyId=key, Status="Inactive")
         iam.delete_access_key(UserName=mine, AccessKeyId=key)
 
+    def test_a_stack_gives_its_user_a_policy_and_takes_it_away(self):
+        stacks, name = self.server.client("cloudformation"), "user-" + uuid.uuid4().hex[:8]
+
+        def template(action: str | None) -> str:
+            resources = {"User": {"Type": "AWS::IAM::User", "Properties": {"UserName": name}}}
+            if action:
+                resources["Policy"] = {"Type": "AWS::IAM::UserPolicy", "Properties": {
+                    "UserName": {"Ref": "User"}, "PolicyName": "it", "PolicyDocument": {
+                        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": "*"}]}}}
+            return json.dumps({"Resources": resources})
+
+        def ends_in(status: str) -> None:
+            self.eventually(lambda: stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == status, 10)
+
+        stacks.create_stack(StackName=name, TemplateBody=template("ses:GetSendQuota"), Capabilities=["CAPABILITY_NAMED_IAM"])
+        ends_in("CREATE_COMPLETE")
+        ses = self.server.client("ses", self.key(name))
+        ses.get_send_quota()
+        self.refused("AccessDenied", ses.list_identities)
+        stacks.update_stack(StackName=name, TemplateBody=template(None), Capabilities=["CAPABILITY_NAMED_IAM"])
+        ends_in("UPDATE_COMPLETE")
+        self.refused("AccessDenied", ses.get_send_quota)
+
     # --- sending ---
 
     def test_sending_is_held_to_identities_and_sender_addresses(self):

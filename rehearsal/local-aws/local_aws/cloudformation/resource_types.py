@@ -19,7 +19,9 @@ NEEDS = {
     "ministack.services.ec2:_security_groups": AccountRegionScopedDict,
     "ministack.services.iam:_access_keys": AccountScopedDict,
     "ministack.services.iam:_delete_role_policy": "p",
+    "ministack.services.iam:_delete_user_policy": "p",
     "ministack.services.iam:_put_role_policy": "p",
+    "ministack.services.iam:_put_user_policy": "p",
     "ministack.services.iam:_users": AccountScopedDict,
     "ministack.services.cloudformation.provisioners:_r53_record_set_build_rs": "props",
     "ministack.services.cloudformation.provisioners:_r53_resolve_hosted_zone_id": "props",
@@ -161,31 +163,37 @@ class _AccessKey:
         iam._access_keys.pop(physical_id, None)
 
 
-class _RolePolicy:
-    @staticmethod
-    def create(_logical_id, properties, _stack_name):
-        status, _headers, body = iam._put_role_policy({
-            "RoleName": [properties["RoleName"]], "PolicyName": [properties["PolicyName"]],
-            "PolicyDocument": [json.dumps(properties["PolicyDocument"])],
+class _InlinePolicy:
+    """AWS::IAM::RolePolicy and AWS::IAM::UserPolicy: their physical id is `policy|holder`."""
+
+    def __init__(self, holder: str, put, delete):
+        self._holder, self._put, self._delete = holder, put, delete
+
+    def create(self, _logical_id, properties, _stack_name):
+        holder, name = properties[self._holder], properties["PolicyName"]
+        status, _headers, body = self._put({
+            self._holder: [holder], "PolicyName": [name], "PolicyDocument": [json.dumps(properties["PolicyDocument"])],
         })
         if status >= 300:
             raise ValueError(body.decode())
-        return f"{properties['PolicyName']}|{properties['RoleName']}", {}
+        return f"{name}|{holder}", {}
 
-    @staticmethod
-    def update(_physical_id, _old_properties, new_properties, stack_name):
-        return _RolePolicy.create("", new_properties, stack_name)
+    def update(self, _physical_id, _old_properties, new_properties, stack_name):
+        return self.create("", new_properties, stack_name)
 
-    @staticmethod
-    def delete(physical_id, _properties):
-        name, _, role = physical_id.partition("|")
-        iam._delete_role_policy({"RoleName": [role], "PolicyName": [name]})
+    def delete(self, physical_id, _properties):
+        name, _, holder = physical_id.partition("|")
+        self._delete({self._holder: [holder], "PolicyName": [name]})
 
 
 def install() -> None:
-    provisioners._RESOURCE_HANDLERS["AWS::IAM::RolePolicy"] = {
-        "create": _RolePolicy.create, "update": _RolePolicy.update, "delete": _RolePolicy.delete,
-    }
+    for kind, policy in {
+        "RolePolicy": _InlinePolicy("RoleName", iam._put_role_policy, iam._delete_role_policy),
+        "UserPolicy": _InlinePolicy("UserName", iam._put_user_policy, iam._delete_user_policy),
+    }.items():
+        provisioners._RESOURCE_HANDLERS[f"AWS::IAM::{kind}"] = {
+            "create": policy.create, "update": policy.update, "delete": policy.delete,
+        }
     for name, direction in (("Ingress", "IpPermissions"), ("Egress", "IpPermissionsEgress")):
         rule = _SecurityGroupRule(direction)
         provisioners._RESOURCE_HANDLERS["AWS::EC2::SecurityGroup" + name] = {

@@ -12,6 +12,7 @@ from ..patching import replace
 from .custom_resources import VendorData
 
 NEEDS = {
+    "ministack.services.cloudformation.changesets:_resolve_props_for_diff": "template, params, stack_name, stack_id",
     "ministack.services.cloudformation.engine:_evaluate_conditions": "template, params",
     "ministack.services.cloudformation.engine:_parse_template": "template_body",
     "ministack.services.cloudformation.engine:_unknown_attribute_message": "res, logical_id, attr",
@@ -71,6 +72,7 @@ def install() -> None:
     parse = engine._parse_template
     unknown_attribute = engine._unknown_attribute_message
     resolve_document = helpers._resolve_document
+    resolve_for_change_set = changesets._resolve_props_for_diff
 
     def document(params, body_key, url_key, label):
         """MiniStack reads bucket and key from the path alone."""
@@ -98,6 +100,18 @@ def install() -> None:
             )
         return unknown_attribute(res, logical_id, attr)
 
+    def resolved_for_change_set(template, params, stack_name, stack_id):
+        """MiniStack compares resources whose condition is false as if they were there."""
+        if not template:
+            return {}
+        conditions = engine._evaluate_conditions(template, params)
+        there = {
+            name: resource for name, resource in template.get("Resources", {}).items()
+            if conditions.get(resource.get("Condition"), True)
+        }
+        return resolve_for_change_set({**template, "Resources": there}, params, stack_name, stack_id)
+
+    replace(changesets, "_resolve_props_for_diff", resolved_for_change_set)
     replace(engine, "_evaluate_conditions", evaluate_conditions)
     replace(engine, "_parse_template", parse_template)
     replace(helpers, "_resolve_document", document)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import addresses, dependencies, endpoints, flow_logs, gateways, interfaces, security_groups, subnets
+from . import addresses, dependencies, endpoints, flow_logs, gateways, interfaces, reachability, security_groups, subnets
 
-_PARTS = (interfaces, dependencies, subnets, security_groups, gateways, addresses, flow_logs, endpoints)
+_PARTS = (interfaces, reachability, dependencies, subnets, security_groups, gateways, addresses, flow_logs, endpoints)
 
 NEEDS: dict[str, str | type] = {name: expected for part in _PARTS for name, expected in part.NEEDS.items()}
 
