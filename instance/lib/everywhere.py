@@ -1,7 +1,8 @@
 """Exchanges values wherever BigBlueButton keeps them.
 
-BigBlueButton's name, addresses and passwords stand in some twenty files of a dozen packages, and every release moves some. A list of them would be
-wrong soon, and what is forgotten shows as missing sound in one conference in ten. So the old value is searched for.
+BigBlueButton's name, addresses and passwords stand in some twenty files of a dozen packages, and every release moves some. A
+list of them would be wrong soon, and what is forgotten shows as missing sound in one conference in ten. So the old value is
+searched for.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Prints the Ruby that makes Greenlight's administrator, from {"username", "password"} on standard input, to be piped into `rails runner -`.
+"""Prints the Ruby that makes Greenlight's administrator, from {"username", "password"} on standard input, to be piped into
+`rails runner -`.
 
 It runs Greenlight's own task. The password is in no argument: rails reads it from its standard input.
 """

@@ -1,4 +1,6 @@
-"""Lets Greenlight send mail with the SMTP credentials on standard input; ends with 1 if nothing changed. `greenlight_mail.py ENV-FILE SENDER`."""
+"""Lets Greenlight send mail with the SMTP credentials on standard input; ends with 1 if nothing changed.
+`greenlight_mail.py ENV-FILE SENDER`.
+"""
 
 from __future__ import annotations
 

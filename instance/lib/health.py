@@ -1,4 +1,6 @@
-"""Whether BigBlueButton is up: `health.py units` or `health.py api HOST`; says what is wrong and ends with 1 if something is."""
+"""Whether BigBlueButton is up: `health.py units` or `health.py api HOST`; says what is wrong and ends with 1 if something
+is.
+"""
 
 from __future__ import annotations
 

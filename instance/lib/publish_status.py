@@ -3,8 +3,8 @@
 /var/lib/bbb-server/www/pool-status/<sha256("poolStatus" + API secret)>.json, which nginx serves:
 {"version": 1, "written": "2026-05-04T08:15:00Z", "ready": true, "recordings": {"unfinished": 0}}
 
-A recording is unfinished from the end of its meeting until all that was published of it has arrived in Scalelite's spool. What cannot be read is an error,
-and then nothing is written: a silent server counts as unfinished.
+A recording is unfinished from the end of its meeting until all that was published of it has arrived in Scalelite's spool.
+What cannot be read is an error, and then nothing is written: a silent server counts as unfinished.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ PUBLISHED = Path("/var/bigbluebutton/published")
 CONFIGURED = Path("/run/bbb-server/configured")
 FOLDER = STATE / "www/pool-status"
 NAME = STATE / "status-name"
-# Stages in which a file <id>[-<format>][-<time>].<done|fail> says that there is something left to do, or that it failed and is still here to be rescued.
+# Stages in which a file <id>[-<format>][-<time>].<done|fail> says that there is something left to do, or that it failed and
+# is still here to be rescued.
 STAGES = ("recorded", "ended", "archived", "sanity", "processed")
 ID = re.compile(r"[0-9a-f]{40}-[0-9]{13}")
 
@@ -37,11 +38,7 @@ def ids_in(folder: Path, *suffixes: str) -> set[str]:
         names = os.listdir(folder)
     except FileNotFoundError:
         return set()
-    return {
-        match.group(0)
-        for name in names
-        if (match := ID.match(name)) and (not suffixes or name.endswith(suffixes))
-    }
+    return {match.group(0) for name in names if (match := ID.match(name)) and (not suffixes or name.endswith(suffixes))}
 
 
 def queued() -> set[str]:
@@ -50,7 +47,9 @@ def queued() -> set[str]:
         stream = connection.makefile("rwb")
 
         def ask(*words: str):
-            stream.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words))
+            stream.write(
+                b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word.encode()), word.encode()) for word in words)
+            )
             stream.flush()
             return answer()
 

@@ -1,6 +1,7 @@
 """Makes the name and the addresses on standard input ({"host", "public", "private"}) those of BigBlueButton.
 
-identity.json says what stands in the files now; identity-pending.json what was being put there when this was last stopped in the middle.
+identity.json says what stands in the files now; identity-pending.json what may stand there too, because this was stopped in the
+middle.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ if not known:
     sys.exit("failed: identity.json is missing: was the install stage run?")
 pending = load("identity-pending.json")
 
+# All that may stand in a file: what was there, and what any interrupted run was putting there.
+old = {key: sorted({*known[key], *pending.get(key, [])}) for key in wanted}
 pairs = {}
 for key, new in wanted.items():
-    olds = [*known[key], *([pending[key]] if pending else [])]
-    for old in olds:
+    for value in old[key]:
         # A private address that is now the public one, say, is told apart by what it was.
-        pairs.setdefault(old, new)
+        pairs.setdefault(value, new)
 
 if pending or any(known[key] != [new] for key, new in wanted.items()):
-    save("identity-pending.json", wanted)
+    save("identity-pending.json", {key: sorted({*old[key], new}) for key, new in wanted.items()})
     note("identity-changed")
     tell(replace(pairs), "name and addresses")
     save("identity.json", {key: [new] for key, new in wanted.items()})

@@ -1,7 +1,8 @@
-"""Makes the text on standard input BigBlueButton's API secret, and gives this server passwords of its own where the packages made some up.
+"""Makes the text on standard input BigBlueButton's API secret, and gives this server passwords of its own where the packages
+made some up.
 
-secrets.json has the digests of the passwords that this server was given; secrets-pending.json what was being exchanged when this was last stopped in the
-middle, for root's eyes only and no longer than that.
+secrets.json has the digests of the passwords that this server was given; secrets-pending.json what was being exchanged when
+this was last stopped in the middle, for root's eyes only and no longer than that.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Stores the certificate on standard input as certbot would: `store_certificate.py HOST FOLDER`.
 
-{"certificate": "<the chain as PEM, the server's first>", "key": "<as PEM>"}. It must be the host's, valid, and belong to the key.
+{"certificate": "<the chain as PEM, the server's first>", "key": "<as PEM>"}. It must be the host's, valid, and belong to the
+key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Prints coturn's configuration, with the secret on standard input: `turn_configuration.py HOST PUBLIC PRIVATE CERTIFICATES`."""
+"""Prints coturn's configuration, with the secret on standard input: `turn_configuration.py HOST PUBLIC PRIVATE
+CERTIFICATES`.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,17 @@ if not re.fullmatch(r"[A-Za-z0-9]{16,128}", secret):
     sys.exit("failed: the TURN secret is not 16 to 128 letters and digits")
 # Relaying into these would let everyone with a link into a meeting reach the network that this server is in.
 DENIED = (
-    "0.0.0.0-0.255.255.255", "10.0.0.0-10.255.255.255", "100.64.0.0-100.127.255.255", "127.0.0.0-127.255.255.255",
-    "169.254.0.0-169.254.255.255", "172.16.0.0-172.31.255.255", "192.0.0.0-192.0.0.255", "192.168.0.0-192.168.255.255",
-    "198.18.0.0-198.19.255.255", "224.0.0.0-255.255.255.255", "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    "0.0.0.0-0.255.255.255",
+    "10.0.0.0-10.255.255.255",
+    "100.64.0.0-100.127.255.255",
+    "127.0.0.0-127.255.255.255",
+    "169.254.0.0-169.254.255.255",
+    "172.16.0.0-172.31.255.255",
+    "192.0.0.0-192.0.0.255",
+    "192.168.0.0-192.168.255.255",
+    "198.18.0.0-198.19.255.255",
+    "224.0.0.0-255.255.255.255",
+    "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 )
 lines = [
     "listening-port=3478",

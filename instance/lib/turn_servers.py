@@ -19,7 +19,7 @@ VALID = 86400
 
 def bean(number: int, secret: str, url: str) -> str:
     values = [secret, url, str(VALID)]
-    arguments = "".join(f"<constructor-arg index=\"{index}\" value={quoteattr(value)}/>" for index, value in enumerate(values))
+    arguments = "".join(f'<constructor-arg index="{index}" value={quoteattr(value)}/>' for index, value in enumerate(values))
     return f'<bean id="turn{number}" class="{SERVER}">{arguments}</bean>'
 
 

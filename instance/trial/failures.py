@@ -14,12 +14,21 @@ from trial import API_SECRET_ARN, TURN_SECRET_ARN, Trial, check
 
 
 def expect_failure(trial: Trial, machine: Machine, step: str, reason: str) -> None:
-    """The stages end at this step, and it is told: to the console, the log group and Auto Scaling, with the reason in the log's last lines."""
+    """The stages end at this step, and it is told: to the console, the log group and Auto Scaling, with the reason in the
+    log's last lines.
+    """
     check(trial.state(machine) == "failed", f"{step} did not fail: {trial.last(machine)}")
     told = [json.dumps(call) for call in trial.world.calls("PutLogEvents")]
-    check(len(told) == 1 and f"step {step} failed" in told[0] and reason in told[0], f"for {step} the log group was told {told}")
+    check(
+        len(told) == 1 and f"step {step} failed" in told[0] and reason in told[0], f"for {step} the log group was told {told}"
+    )
     actions = trial.world.calls("CompleteLifecycleAction")
-    expected = {"AutoScalingGroupName": GROUP, "LifecycleHookName": "launch", "InstanceId": INSTANCE, "LifecycleActionResult": "ABANDON"}
+    expected = {
+        "AutoScalingGroupName": GROUP,
+        "LifecycleHookName": "launch",
+        "InstanceId": INSTANCE,
+        "LifecycleActionResult": "ABANDON",
+    }
     check(len(actions) == 1 and actions[0].items() >= expected.items(), f"for {step} Auto Scaling was told {actions}")
     machine.wait(lambda: f"step {step} failed" in machine.console.read_text(errors="replace"), 10, "nothing on the console")
     check(machine.call("test", "-e", "/run/bbb-server/configured").returncode != 0, "it counts as configured")
@@ -28,7 +37,9 @@ def expect_failure(trial: Trial, machine: Machine, step: str, reason: str) -> No
 
 @scenario
 def every_install_step_fails(trial: Trial) -> None:
-    """Each step of the install stage fails once, is told, and the server is set up when the fault is gone: without an image, from the bare system."""
+    """Each step of the install stage fails once, is told, and the server is set up when the fault is gone: without an
+    image, from the bare system.
+    """
     world, artefacts = trial.world, trial.world.artefacts
     machine = trial.machine("bare", trial.base)
     world.records[HOST] = world.public
@@ -38,17 +49,44 @@ def every_install_step_fails(trial: Trial) -> None:
     good = dict(artefacts)
     packages = "/opt/bbb-server/install.d/10-packages"
     faults = [
-        ("install/10-packages", "Unable to locate package no-such-package", f"sed -i 's/^packages awscli/packages no-such-package awscli/' {packages}",
-         f"sed -i 's/no-such-package //' {packages}"),
-        ("install/20-cloudwatch-agent", "is not signed by", lambda: artefacts.update({agent: good[agent] + b"x"}), lambda: artefacts.update(good)),
-        ("install/30-efs-client", "is not signed", lambda: artefacts.update({release: good[release].replace(b"Suite", b"Suita")}),
-         lambda: artefacts.update(good)),
-        ("install/40-bigbluebutton", "the package haproxy is not installed", "mkdir -p /srv/faults; touch /srv/faults/no-haproxy", "rm /srv/faults/no-haproxy"),
-        ("install/50-recordings", "couldn't find remote ref refs/tags/v0", "sed -i s/=v1.8.5/=v0/ /opt/bbb-server/pins", "sed -i s/=v0/=v1.8.5/ /opt/bbb-server/pins"),
-        ("install/60-units", "Unit bbb-server-status.timer is masked", "mv /opt/bbb-server/files/bbb-server-status.timer /srv/; "
-         "rm -f /etc/systemd/system/bbb-server-status.timer; systemctl mask bbb-server-status.timer",
-         "systemctl unmask bbb-server-status.timer; mv /srv/bbb-server-status.timer /opt/bbb-server/files/"),
-    ]  # fmt: skip
+        (
+            "install/10-packages",
+            "Unable to locate package no-such-package",
+            f"sed -i 's/^packages awscli/packages no-such-package awscli/' {packages}",
+            f"sed -i 's/no-such-package //' {packages}",
+        ),
+        (
+            "install/20-cloudwatch-agent",
+            "is not signed by",
+            lambda: artefacts.update({agent: good[agent] + b"x"}),
+            lambda: artefacts.update(good),
+        ),
+        (
+            "install/30-efs-client",
+            "is not signed",
+            lambda: artefacts.update({release: good[release].replace(b"Suite", b"Suita")}),
+            lambda: artefacts.update(good),
+        ),
+        (
+            "install/40-bigbluebutton",
+            "the package haproxy is not installed",
+            "mkdir -p /srv/faults; touch /srv/faults/no-haproxy",
+            "rm /srv/faults/no-haproxy",
+        ),
+        (
+            "install/50-recordings",
+            "couldn't find remote ref refs/tags/v0",
+            "sed -i s/=v1.8.5/=v0/ /opt/bbb-server/pins",
+            "sed -i s/=v0/=v1.8.5/ /opt/bbb-server/pins",
+        ),
+        (
+            "install/60-units",
+            "Unit bbb-server-status.timer is masked",
+            "mv /opt/bbb-server/files/bbb-server-status.timer /srv/; "
+            "rm -f /etc/systemd/system/bbb-server-status.timer; systemctl mask bbb-server-status.timer",
+            "systemctl unmask bbb-server-status.timer; mv /srv/bbb-server-status.timer /opt/bbb-server/files/",
+        ),
+    ]
     first = True
     for step, reason, fault, mend in faults:
         world.forget()
@@ -91,17 +129,46 @@ def every_configure_step_fails(trial: Trial) -> None:
     settings = "/etc/bbb-server/settings"
     faults = [
         ("configure/10-logs", "agent: no credentials", "mkdir -p /srv/faults; touch /srv/faults/agent", "rm /srv/faults/agent"),
-        ("configure/20-data-disk", "holds something that is not ours", break_disk, f"dd if=/dev/zero of={device} bs=1M count=1 conv=notrunc status=none"),
+        (
+            "configure/20-data-disk",
+            "holds something that is not ours",
+            break_disk,
+            f"dd if=/dev/zero of={device} bs=1M count=1 conv=notrunc status=none",
+        ),
         ("configure/30-spool", "access denied by server", "touch /srv/faults/efs", "rm /srv/faults/efs"),
         ("configure/40-secrets", "AccessDenied", deny("GetSecretValue"), world.denied.clear),
-        ("configure/50-addresses", "no public IPv4 address", lambda: setattr(world, "public", ""), lambda: setattr(world, "public", public)),
+        (
+            "configure/50-addresses",
+            "no public IPv4 address",
+            lambda: setattr(world, "public", ""),
+            lambda: setattr(world, "public", public),
+        ),
         ("configure/60-name", f"is '' and not {public}", lambda: None, lambda: world.records.update({HOST: public})),
-        ("configure/70-certificate", "acme.trial", trial.outside.stop_acme, lambda: (trial.outside.start_acme(), trial.trust(machine))),
-        ("configure/75-turn-servers", "the TURN secret is not", f"printf 'TURN_HOST=turn.{HOST}\\nTURN_SECRET_ARN={TURN_SECRET_ARN}x\\n' >>{settings}",
-         f"sed -i '/^TURN_/d' {settings}"),
-        ("configure/80-web", "nginx", "echo 'no such directive;' >/etc/bigbluebutton/nginx/own.nginx", "rm /etc/bigbluebutton/nginx/own.nginx"),
-        ("configure/90-healthy", "freeswitch is not active", "systemctl mask --runtime --now freeswitch", "systemctl unmask freeswitch"),
-    ]  # fmt: skip
+        (
+            "configure/70-certificate",
+            "acme.trial",
+            trial.outside.stop_acme,
+            lambda: (trial.outside.start_acme(), trial.trust(machine)),
+        ),
+        (
+            "configure/75-turn-servers",
+            "the TURN secret is not",
+            f"printf 'TURN_HOST=turn.{HOST}\\nTURN_SECRET_ARN={TURN_SECRET_ARN}x\\n' >>{settings}",
+            f"sed -i '/^TURN_/d' {settings}",
+        ),
+        (
+            "configure/80-web",
+            "nginx",
+            "echo 'no such directive;' >/etc/bigbluebutton/nginx/own.nginx",
+            "rm /etc/bigbluebutton/nginx/own.nginx",
+        ),
+        (
+            "configure/90-healthy",
+            "freeswitch is not active",
+            "systemctl mask --runtime --now freeswitch",
+            "systemctl unmask freeswitch",
+        ),
+    ]
     world.secrets[f"{TURN_SECRET_ARN}x"] = "not a secret"
     first = True
     for step, reason, fault, mend in faults:
@@ -135,13 +202,18 @@ def result(machine: Machine) -> str:
         f"find {CONFIGURATION} -xdev -type f ! -path '/etc/ssl/*' ! -path '/etc/letsencrypt/*' ! -name pebble.crt "
         "! -path '*/.hand-over.lock' ! -name 'machine-id' -printf '%p %m %u %g\\n' | sort"
     )
-    texts = machine.sh("cat /var/lib/bbb-server/identity.json; findmnt -no TARGET,FSTYPE,SOURCE -l | grep -E 'bbb-data|/var/(big|free|media)' | sort")
+    texts = machine.sh(
+        "cat /var/lib/bbb-server/identity.json; "
+        "findmnt -no TARGET,FSTYPE,SOURCE -l | grep -E 'bbb-data|/var/(big|free|media)' | sort"
+    )
     return files + texts
 
 
 @scenario
 def killed_at_every_step(trial: Trial) -> None:
-    """The stage is killed as soon as each step has begun: that is told, and run again it ends like one that was not disturbed."""
+    """The stage is killed as soon as each step has begun: that is told, and run again it ends like one that was not
+    disturbed.
+    """
     world = trial.world
     world.records[HOST] = world.public
     expected = None
@@ -163,7 +235,11 @@ def killed_at_every_step(trial: Trial) -> None:
         else:
             machine.call("systemctl", "reset-failed", "bbb-server.service", "bbb-server-failed.service")
             machine.call("systemctl", "restart", "--no-block", "bbb-server.service")
-        machine.wait(lambda step=step: machine.call("cat", "/run/bbb-server/step").stdout.strip() == step, 120, f"does not come to {step}")
+        machine.wait(
+            lambda step=step: machine.call("cat", "/run/bbb-server/step").stdout.strip() == step,
+            120,
+            f"does not come to {step}",
+        )
         machine.call("systemctl", "kill", "--signal", "KILL", "bbb-server.service")
         trial.settle(machine)
         told = [json.dumps(call) for call in world.calls("PutLogEvents")]
@@ -189,7 +265,9 @@ def machine_steps() -> list[str]:
 
 @scenario
 def killed_while_exchanging(trial: Trial) -> None:
-    """Killed while values are being exchanged, at forty random moments: the next run finishes it, and no file holds an old value or half of one."""
+    """Killed while values are being exchanged, at forty random moments: the next run finishes it, and no file holds an old
+    value or half of one.
+    """
     seed = random.SystemRandom().randrange(10**6)
     chance = random.Random(seed)
     trial.figures["seed of the random kills"] = str(seed)
@@ -199,17 +277,28 @@ def killed_while_exchanging(trial: Trial) -> None:
     before = {place: machine.sh(f"wc -l <{place}") for place in places_of(machine, "192.0.2.1")}
     check(len(before) >= 5, f"the placeholder stands in {before}")
     for number in range(40):
-        wanted = json.dumps({"host": f"vc-{number:017x}.meet.example.org", "public": f"198.51.100.{number + 1}", "private": "10.99.0.10"})
+        wanted = json.dumps(
+            {"host": f"vc-{number:017x}.meet.example.org", "public": f"198.51.100.{number + 1}", "private": "10.99.0.10"}
+        )
         limit = f"{chance.uniform(0.02, 0.4):.3f}"
         machine.call("timeout", "--signal", "KILL", limit, "python3", "/opt/bbb-server/lib/set_identity.py", text=wanted)
-        machine.call("timeout", "--signal", "KILL", limit, "python3", "/opt/bbb-server/lib/set_secrets.py", text=f"{number:032}")
+        machine.call(
+            "timeout", "--signal", "KILL", limit, "python3", "/opt/bbb-server/lib/set_secrets.py", text=f"{number:032}"
+        )
     wanted = json.dumps({"host": HOST, "public": "203.0.113.5", "private": "10.99.0.10"})
     for script, text in (("set_identity", wanted), ("set_secrets", "f" * 32)):
         done = machine.call("python3", f"/opt/bbb-server/lib/{script}.py", text=text)
         check(done.returncode == 0, f"seed {seed}: {done.stderr}")
-    check(not machine.call("sh", "-c", f"grep -rlE '198\\.51\\.100\\.|192\\.0\\.2\\.|vc-000|bbb-server.invalid' {CONFIGURATION}").stdout.split(),
-          f"seed {seed}: an old value is left")  # fmt: skip
-    check({place: machine.sh(f"wc -l <{place}") for place in places_of(machine, "203.0.113.5")} == before, f"seed {seed}: a file is not whole")
+    check(
+        not machine.call(
+            "sh", "-c", f"grep -rlE '198\\.51\\.100\\.|192\\.0\\.2\\.|vc-000|bbb-server.invalid' {CONFIGURATION}"
+        ).stdout.split(),
+        f"seed {seed}: an old value is left",
+    )
+    check(
+        {place: machine.sh(f"wc -l <{place}") for place in places_of(machine, "203.0.113.5")} == before,
+        f"seed {seed}: a file is not whole",
+    )
     check(not machine.call("sh", "-c", "ls /var/lib/bbb-server/*pending*").stdout, f"seed {seed}: something is left pending")
     check(len(places_of(machine, "f" * 32)) == 3, f"seed {seed}: the secret is in {places_of(machine, 'f' * 32)}")
     machine.remove()
@@ -247,18 +336,30 @@ def disks_with_data_are_left_alone(trial: Trial) -> None:
     for what, (volume, image, device) in images.items():
         run("sync")
         before = hashlib.sha256(image.read_bytes()).hexdigest()
-        machine.sh(f"sed -i '/^DATA_VOLUME/d' /etc/bbb-server/settings; echo DATA_VOLUME={volume.replace('vol', 'vol-')} >>/etc/bbb-server/settings")
+        machine.sh(
+            "sed -i '/^DATA_VOLUME/d' /etc/bbb-server/settings; "
+            f"echo DATA_VOLUME={volume.replace('vol', 'vol-')} >>/etc/bbb-server/settings"
+        )
         done = machine.call(*step)
         check(done.returncode and "was left alone" in done.stderr, f"a disk with {what}: {done.stdout}{done.stderr}")
         run("blockdev", "--flushbufs", device)
         check(hashlib.sha256(image.read_bytes()).hexdigest() == before, f"a disk with {what} was changed")
-    machine.sh("sed -i '/^DATA_VOLUME/d' /etc/bbb-server/settings; echo DATA_VOLUME=vol-0aaaaaaaaaaaaaaaa >>/etc/bbb-server/settings")
+    machine.sh(
+        "sed -i '/^DATA_VOLUME/d' /etc/bbb-server/settings; echo DATA_VOLUME=vol-0aaaaaaaaaaaaaaaa >>/etc/bbb-server/settings"
+    )
     run("mkfs.ext4", "-q", "-L", "bbb-data", ours)
-    run("bash", "-c", f"d=$(mktemp -d); mount {ours} $d; mkdir -p $d/var/bigbluebutton/published; echo kept >$d/var/bigbluebutton/published/lesson; umount $d")
+    run(
+        "bash",
+        "-c",
+        f"d=$(mktemp -d); mount {ours} $d; mkdir -p $d/var/bigbluebutton/published; "
+        "echo kept >$d/var/bigbluebutton/published/lesson; umount $d",
+    )
     done = machine.call(*step)
     check(done.returncode == 0, f"our own disk: {done.stdout}{done.stderr}")
     check(machine.sh("cat /var/bigbluebutton/published/lesson").strip() == "kept", "what was on our own disk is gone")
-    check(machine.sh("stat -c %U /var/bigbluebutton/recording").strip() == "bigbluebutton", "the package's folders are not there")
+    check(
+        machine.sh("stat -c %U /var/bigbluebutton/recording").strip() == "bigbluebutton", "the package's folders are not there"
+    )
     check(machine.call(*step).returncode == 0, "a second time")
     machine.remove()
     trial.machines.remove(machine)
@@ -266,7 +367,9 @@ def disks_with_data_are_left_alone(trial: Trial) -> None:
 
 @scenario
 def bundle_cannot_be_fetched(trial: Trial) -> None:
-    """Without its bundle a server of the pool says so on its console and ends itself; a bundle that is not the one asked for is not run."""
+    """Without its bundle a server of the pool says so on its console and ends itself; a bundle that is not the one asked
+    for is not run.
+    """
     for name, change in (("gone", {}), ("tampered", {f"instance/{trial.bundle_id}.tar.gz": trial.bundle + b"x"})):
         objects = dict(trial.world.objects)
         trial.world.objects.clear()

@@ -55,9 +55,28 @@ def own_certificate_and_turn_server(trial: Trial) -> None:
     folder.mkdir()
     names = {"good": f"*.{DOMAIN}", "other": "*.example.net"}
     for name, subject in names.items():
-        run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={subject}", "-addext", f"subjectAltName=DNS:{subject}",
-            "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem")  # fmt: skip
-    pair = {name: {"certificate": (folder / f"{name}.pem").read_text(), "key": (folder / f"{name}.key").read_text()} for name in names}
+        run(
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            f"/CN={subject}",
+            "-addext",
+            f"subjectAltName=DNS:{subject}",
+            "-keyout",
+            folder / f"{name}.key",
+            "-out",
+            folder / f"{name}.pem",
+        )
+    pair = {
+        name: {"certificate": (folder / f"{name}.pem").read_text(), "key": (folder / f"{name}.key").read_text()}
+        for name in names
+    }
     secret = f"{ARN}:certificate-AbCdEf"
     machine = trial.machine("own", trial.installed, disk=False)
     machine.write("usr/local/share/ca-certificates/own.crt", pair["good"]["certificate"])
@@ -68,7 +87,12 @@ def own_certificate_and_turn_server(trial: Trial) -> None:
         ("do not belong together", {**pair["good"], "key": pair["other"]["key"]}),
         ("is not {", {"certificate": pair["good"]["certificate"]}),
     ]
-    settings = {"CERTIFICATE_SECRET_ARN": secret, "DATA_VOLUME": "none", "TURN_HOST": f"turn.{DOMAIN}", "TURN_SECRET_ARN": TURN_SECRET_ARN}
+    settings = {
+        "CERTIFICATE_SECRET_ARN": secret,
+        "DATA_VOLUME": "none",
+        "TURN_HOST": f"turn.{DOMAIN}",
+        "TURN_SECRET_ARN": TURN_SECRET_ARN,
+    }
     for number, (reason, value) in enumerate(wrong):
         world.secrets[secret] = json.dumps(value)
         if number:
@@ -81,13 +105,25 @@ def own_certificate_and_turn_server(trial: Trial) -> None:
     world.secrets[secret] = json.dumps(pair["good"])
     check(trial.again(machine) == "active", trial.last(machine))
     check(trial.outside.issued() == issued, "Let's Encrypt was asked all the same")
-    served = machine.sh(f"openssl s_client -connect 127.0.0.1:443 -servername {HOST} </dev/null 2>/dev/null | openssl x509 -noout -subject")
+    served = machine.sh(
+        f"openssl s_client -connect 127.0.0.1:443 -servername {HOST} </dev/null 2>/dev/null | openssl x509 -noout -subject"
+    )
     check(f"*.{DOMAIN}" in served, f"served is {served}")
-    announced = machine.sh("cat /etc/bigbluebutton/turn-stun-servers.xml; stat -c '%a %U:%G' /etc/bigbluebutton/turn-stun-servers.xml")
-    check(f"turns:turn.{DOMAIN}:443?transport=tcp" in announced and TURN_SECRET in announced and "640 root:bigbluebutton" in announced, "not announced")
+    announced = machine.sh(
+        "cat /etc/bigbluebutton/turn-stun-servers.xml; stat -c '%a %U:%G' /etc/bigbluebutton/turn-stun-servers.xml"
+    )
+    check(
+        f"turns:turn.{DOMAIN}:443?transport=tcp" in announced
+        and TURN_SECRET in announced
+        and "640 root:bigbluebutton" in announced,
+        "not announced",
+    )
     machine.sh("xmlstarlet val -q /etc/bigbluebutton/turn-stun-servers.xml && sed -i '/^TURN_/d' /etc/bbb-server/settings")
     check(trial.again(machine) == "active", trial.last(machine))
-    check(machine.call("test", "-e", "/etc/bigbluebutton/turn-stun-servers.xml").returncode, "a TURN server that is gone is announced")
+    check(
+        machine.call("test", "-e", "/etc/bigbluebutton/turn-stun-servers.xml").returncode,
+        "a TURN server that is gone is announced",
+    )
     machine.remove()
     trial.machines.remove(machine)
 
@@ -100,7 +136,13 @@ def single_server(trial: Trial) -> None:
     password, mail = "secret-'\"`$ of the administrator", "smtp-password-of-the-trial"
     world.secrets[f"{ARN}:administrator"] = json.dumps({"username": "operator@example.org", "password": password})
     world.secrets[f"{ARN}:smtp"] = json.dumps(
-        {"username": "AKIATRIAL", "password": mail, "endpoint": "email-smtp.eu-central-1.amazonaws.com", "port": 587, "region": "eu-central-1"}
+        {
+            "username": "AKIATRIAL",
+            "password": mail,
+            "endpoint": "email-smtp.eu-central-1.amazonaws.com",
+            "port": 587,
+            "region": "eu-central-1",
+        }
     )
     machine = trial.machine("single", trial.base)
     machine.write("usr/local/bin/docker", DOCKER)
@@ -109,18 +151,41 @@ def single_server(trial: Trial) -> None:
     trial.boot(machine)
     trial.watch([password, mail])
     # From the bare system: the user data installs what it needs to fetch the bundle, and fetches it.
-    settings = {"ROLE": "single", "HOST": host, "GREENLIGHT": "true", "ADMINISTRATOR_SECRET_ARN": f"{ARN}:administrator", "SMTP_SECRET_ARN": f"{ARN}:smtp"}
-    settings |= {"SMTP_SENDER": f"noreply@{DOMAIN}", "STACK": "single-stack", "SIGNAL_RESOURCE": "Ready", "SPOOL_FILE_SYSTEM": ""}
+    settings = {
+        "ROLE": "single",
+        "HOST": host,
+        "GREENLIGHT": "true",
+        "ADMINISTRATOR_SECRET_ARN": f"{ARN}:administrator",
+        "SMTP_SECRET_ARN": f"{ARN}:smtp",
+    }
+    settings |= {
+        "SMTP_SENDER": f"noreply@{DOMAIN}",
+        "STACK": "single-stack",
+        "SIGNAL_RESOURCE": "Ready",
+        "SPOOL_FILE_SYSTEM": "",
+    }
     trial.launch(machine, **settings)
     check(trial.settle(machine, 600) == "active", trial.last(machine))
     signals = world.calls("SignalResource")
-    check([signal["Status"] for signal in signals] == ["SUCCESS"] and signals[0]["LogicalResourceId"] == "Ready", f"CloudFormation was told {signals}")
+    check(
+        [signal["Status"] for signal in signals] == ["SUCCESS"] and signals[0]["LogicalResourceId"] == "Ready",
+        f"CloudFormation was told {signals}",
+    )
     environment = machine.sh("cat /root/greenlight-v3/.env; stat -c %a /root/greenlight-v3/.env")
-    check(f"https://{host}/" in environment and mail in environment and environment.rstrip().endswith("600"), environment.replace(mail, "..."))
-    check(password not in machine.sh("cat /srv/docker.arguments") and mail not in machine.sh("cat /srv/docker.arguments"), "a password is an argument")
+    check(
+        f"https://{host}/" in environment and mail in environment and environment.rstrip().endswith("600"),
+        environment.replace(mail, "..."),
+    )
+    check(
+        password not in machine.sh("cat /srv/docker.arguments") and mail not in machine.sh("cat /srv/docker.arguments"),
+        "a password is an argument",
+    )
     ruby = machine.sh("cat /srv/docker.input")
     words = re.search(r"%w\[(\S+) (\S+)\]", ruby).groups()
-    check(machine.sh(f"ruby -e 'print %w[{words[1]}].first.unpack1(%q(m))'") == password, "the administrator's password arrives changed")
+    check(
+        machine.sh(f"ruby -e 'print %w[{words[1]}].first.unpack1(%q(m))'") == password,
+        "the administrator's password arrives changed",
+    )
     check(machine.call("ruby", "-c", text=ruby).stdout.strip() == "Syntax OK", ruby)
     check(trial.again(machine) == "active", trial.last(machine))
     world.denied.add("GetSecretValue")
@@ -142,14 +207,24 @@ def turn_server(trial: Trial) -> None:
     world.forget()
     trial.boot(machine)
     machine.sh(f"ip address add {world.public}/32 dev lo")
-    settings = {"ROLE": "turn", "HOST": host, "TURN_SECRET_ARN": TURN_SECRET_ARN, "STACK": "turn-stack", "SIGNAL_RESOURCE": "Ready"}
+    settings = {
+        "ROLE": "turn",
+        "HOST": host,
+        "TURN_SECRET_ARN": TURN_SECRET_ARN,
+        "STACK": "turn-stack",
+        "SIGNAL_RESOURCE": "Ready",
+    }
     trial.launch(machine, **settings)
     check(trial.settle(machine, 600) == "active", trial.last(machine))
     check([signal["Status"] for signal in world.calls("SignalResource")] == ["SUCCESS"], "CloudFormation was not told")
     with trial.https(host) as stream:
         check(stream.version() in ("TLSv1.2", "TLSv1.3"), "TLS")
-    check(machine.sh("stat -c '%a %U:%G' /etc/turnserver.conf").strip() == "640 root:turnserver", "its configuration is readable by all")
-    # coturn's own client, with credentials made from the secret as BigBlueButton makes them; its peer is asked for inside the server's network.
+    check(
+        machine.sh("stat -c '%a %U:%G' /etc/turnserver.conf").strip() == "640 root:turnserver",
+        "its configuration is readable by all",
+    )
+    # coturn's own client, with credentials made from the secret as BigBlueButton makes them; its peer is asked for inside the
+    # server's network.
     client = f"timeout 20 turnutils_uclient -W {TURN_SECRET} -u trial -e {SERVER} -n 1 -m 1 -y"
     allowed = machine.call("sh", "-c", f"{client} 127.0.0.1 2>&1").stdout
     check("allocate" in allowed.lower() and "success" in allowed.lower(), f"no allocation: {allowed[-800:]}")
@@ -171,11 +246,16 @@ def own_steps(trial: Trial) -> None:
     trial.boot(machine)
     trial.place_bundle(machine, trial.settings())
     custom = "/opt/bbb-server/custom"
-    machine.sh(
-        f"mkdir -p {custom}/configure-before {custom}/configure-after; cd {custom}; echo 'echo first >>/srv/own' >configure-before/10-first; "
-        "printf '# For: turn\\necho never >>/srv/own\\n' >configure-before/20-other; printf '#!/usr/bin/python3\\nopen(\"/srv/own\", \"a\").write(\"last\\\\n\")\\n'"
-        ">configure-after/10-last; chmod +x configure-after/10-last; echo 'echo what is wrong; exit 3' >configure-after/90-broken"
-    )
+    own = {
+        "configure-before/10-first": "echo first >>/srv/own\n",
+        "configure-before/20-other": "# For: turn\necho never >>/srv/own\n",
+        "configure-after/10-last": "#!/usr/bin/python3\nopen('/srv/own', 'a').write('last\\n')\n",
+        "configure-after/90-broken": "echo what is wrong; exit 3\n",
+    }
+    machine.sh(f"mkdir -p {custom}/configure-before {custom}/configure-after")
+    for name, text in own.items():
+        machine.call("sh", "-c", f"cat >{custom}/{name}", text=text)
+    machine.sh(f"chmod +x {custom}/configure-after/10-last")
     trial.launch(machine)
     check(trial.settle(machine) == "failed", "a failed own step does not matter")
     told = json.dumps(world.calls("PutLogEvents"))

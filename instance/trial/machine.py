@@ -1,4 +1,6 @@
-"""A machine to try the stages on: Debian with its own systemd, in namespaces (systemd-nspawn), its disk an overlay, its data disk a loop device."""
+"""A machine to try the stages on: Debian with its own systemd, in namespaces (systemd-nspawn), its disk an overlay, its
+data disk a loop device.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,19 @@ STAND_INS = Path(__file__).resolve().parent / "stand-ins"
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
 # What an Ubuntu machine image has and a minimal Debian has not.
-BASE = "systemd,systemd-sysv,dbus,ca-certificates,curl,python3,gpg,gpgv,iproute2,lsb-release,openssl,rsyslog,util-linux-extra,xfsprogs,procps"
+BASE = (
+    "systemd,systemd-sysv,dbus,ca-certificates,curl,python3,gpg,gpgv,iproute2,lsb-release,openssl,rsyslog,util-linux-extra,"
+    "xfsprogs,procps"
+)
 # What the installer's stand-in installs besides.
 INSTALLER = "nginx haproxy coturn redis-server ruby rsync xmlstarlet iptables-persistent"
-HOST_TOOLS = {"debootstrap": "debootstrap", "systemd-nspawn": "systemd-container", "pebble": "pebble", "dpkg-scanpackages": "dpkg-dev"}
+HOST_TOOLS = {
+    "debootstrap": "debootstrap",
+    "systemd-nspawn": "systemd-container",
+    "pebble": "pebble",
+    "dpkg-scanpackages": "dpkg-dev",
+    "sfdisk": "fdisk",
+}
 
 
 def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
@@ -56,7 +67,8 @@ def prepare(cache: Path) -> None:
     archive.mkdir()
     sources = root / "etc/apt/sources.list"
     sources.write_text(
-        f"deb {MIRROR} {SUITE} main\ndeb {MIRROR} {SUITE}-updates main\ndeb http://deb.debian.org/debian-security {SUITE}-security main\n"
+        f"deb {MIRROR} {SUITE} main\ndeb {MIRROR} {SUITE}-updates main\n"
+        f"deb http://deb.debian.org/debian-security {SUITE}-security main\n"
     )
     shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
     offline = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -75,7 +87,9 @@ def prepare(cache: Path) -> None:
 
 
 def index(folder: Path) -> None:
-    listing = subprocess.run(["dpkg-scanpackages", "--multiversion", "."], cwd=folder, check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        ["dpkg-scanpackages", "--multiversion", "."], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout
     (folder / "Packages").write_text(listing)
 
 
@@ -94,7 +108,15 @@ class Machine:
         for part in ("root", "upper", "work"):
             (self.folder / part).mkdir(parents=True)
         lower = ":".join(str(layer) for layer in layers)
-        run("mount", "-t", "overlay", "-o", f"lowerdir={lower},upperdir={self.folder}/upper,workdir={self.folder}/work", "overlay", self.root)
+        run(
+            "mount",
+            "-t",
+            "overlay",
+            "-o",
+            f"lowerdir={lower},upperdir={self.folder}/upper,workdir={self.folder}/work",
+            "overlay",
+            self.root,
+        )
 
     @property
     def upper(self) -> Path:
@@ -105,9 +127,13 @@ class Machine:
         return self.folder / "console"
 
     def set_up(self, authority: Path, shared: dict[str, Path]) -> None:
-        """What is the machine's surroundings rather than its own: network, trust in the trial's authority, names of disks, the archive."""
+        """What is the machine's surroundings rather than its own: network, trust in the trial's authority, names of disks,
+        the archive.
+        """
         self.shared = shared
-        self.write("etc/systemd/network/10-host0.network", f"[Match]\nName=host0\n[Network]\nAddress={SERVER}/24\nGateway={GATEWAY}\n")
+        self.write(
+            "etc/systemd/network/10-host0.network", f"[Match]\nName=host0\n[Network]\nAddress={SERVER}/24\nGateway={GATEWAY}\n"
+        )
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         self.write("etc/resolv.conf", f"nameserver {GATEWAY}\n")
         self.write("etc/hostname", "server\n")
@@ -118,8 +144,11 @@ class Machine:
         self.write("root/.aws/config", f"[default]\nregion = {REGION}\nca_bundle = /etc/ssl/certs/ca-certificates.crt\n")
         for unit in ("bbb-server.service", "bbb-server-failed.service"):
             self.write(f"etc/systemd/system/{unit}.d/trial.conf", "[Service]\nEnvironment=BBB_SERVER_PACE=0.2 HOME=/root\n")
-        links = "[Unit]\nDefaultDependencies=no\nBefore=local-fs-pre.target bbb-server.service\n[Service]\nType=oneshot\nExecStart=/bin/sh /srv/links\n"
-        self.write("etc/systemd/system/trial-disks.service", f"{links}[Install]\nWantedBy=local-fs-pre.target multi-user.target\n")
+        links = "[Unit]\nDefaultDependencies=no\nBefore=local-fs-pre.target bbb-server.service\n"
+        links += "[Service]\nType=oneshot\nExecStart=/bin/sh /srv/links\n"
+        self.write(
+            "etc/systemd/system/trial-disks.service", f"{links}[Install]\nWantedBy=local-fs-pre.target multi-user.target\n"
+        )
         self.write("srv/links", "")
         # Nobody needs what is written here after a power cut.
         self.write("etc/dpkg/dpkg.cfg.d/trial", "force-unsafe-io\n")
@@ -151,13 +180,23 @@ class Machine:
         binds += [f"--bind={device}" for _, _, device in self.disks]
         # A file system on a disk of its own is what this is about: the capability to mount one is given.
         command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", f"--directory={self.root}"]
-        command += [f"--machine={self.name}", "--network-bridge=br0", "--resolv-conf=off", "--timezone=off", "--link-journal=no"]
+        command += [
+            f"--machine={self.name}",
+            "--network-bridge=br0",
+            "--resolv-conf=off",
+            "--timezone=off",
+            "--link-journal=no",
+        ]
         command += ["--console=read-only", "--capability=CAP_NET_ADMIN,CAP_SYS_ADMIN", *binds]
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.console.open("ab"), stderr=subprocess.STDOUT, start_new_session=True
         )
         self.wait(lambda: self.found_leader(), 30, "no first process")
-        self.wait(lambda: self.call("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"), 90, "does not come up")
+        self.wait(
+            lambda: self.call("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"),
+            90,
+            "does not come up",
+        )
 
     def found_leader(self) -> bool:
         """nspawn has helpers besides; the machine's first process calls itself 1 in its own namespace."""

@@ -1,7 +1,7 @@
 """What a server finds outside itself: instance metadata, DNS, AWS, the places that software comes from, and Let's Encrypt.
 
-All of it is strict about what matters here (session tokens, signed requests, authoritative answers) and remembers what it was asked. Let's Encrypt is
-Pebble, its makers' own test server.
+All of it is strict about what matters here (session tokens, signed requests, authoritative answers) and remembers what it was
+asked. Let's Encrypt is Pebble, its makers' own test server.
 """
 
 from __future__ import annotations
@@ -114,7 +114,9 @@ class Metadata(Quiet):
 
 
 class Amazon(Quiet):
-    """AWS's endpoints and the software's, told apart by their names. Requests to AWS must be signed with the instance's credentials."""
+    """AWS's endpoints and the software's, told apart by their names. Requests to AWS must be signed with the instance's
+    credentials.
+    """
 
     def do_HEAD(self):
         self.do_GET()
@@ -132,7 +134,9 @@ class Amazon(Quiet):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         service = self.headers["Host"].split(".")[0]
-        if not re.search(rf"Credential=ASIATRIALTRIALTRIAL0/\d{{8}}/{REGION}/{service}/", self.headers.get("Authorization", "")):
+        if not re.search(
+            rf"Credential=ASIATRIALTRIALTRIAL0/\d{{8}}/{REGION}/{service}/", self.headers.get("Authorization", "")
+        ):
             return self.answer(403, "not signed")
         target = self.headers.get("X-Amz-Target")
         if target:
@@ -156,12 +160,16 @@ class Amazon(Quiet):
         value = self.world.secrets.get(parameters["SecretId"])
         if value is None:
             return self.problem(True, "ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
-        return self.answer(200, json.dumps({"ARN": parameters["SecretId"], "SecretString": value}), "application/x-amz-json-1.1")
+        return self.answer(
+            200, json.dumps({"ARN": parameters["SecretId"], "SecretString": value}), "application/x-amz-json-1.1"
+        )
 
     def problem(self, as_json: bool, code: str, message: str):
         if as_json:
             return self.answer(400, json.dumps({"__type": code, "message": message}), "application/x-amz-json-1.1")
-        text = f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        text = (
+            f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        )
         return self.answer(400, text, "text/xml")
 
 
@@ -264,9 +272,10 @@ class Outside:
     def acme_roots(self) -> str:
         """Pebble makes its authority anew at each start."""
         context = ssl.create_default_context(cafile=str(self.certificates["authority"]))
-        with socket.create_connection((GATEWAY, 15000)) as connection, context.wrap_socket(
-            connection, server_hostname="acme.trial"
-        ) as stream:
+        with (
+            socket.create_connection((GATEWAY, 15000)) as connection,
+            context.wrap_socket(connection, server_hostname="acme.trial") as stream,
+        ):
             stream.sendall(b"GET /roots/0 HTTP/1.0\r\nHost: acme.trial\r\n\r\n")
             text = b""
             while chunk := stream.recv(65536):

@@ -1,4 +1,6 @@
-"""What is tried: each scenario is a function, the first line of its documentation its name. They build on each other in this order."""
+"""What is tried: each scenario is a function, the first line of its documentation its name. They build on each other in
+this order.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from trial import API_SECRET_ARN, Trial, check
 
 ALL = []
 # Where a value would be configuration, as a shell pattern; what was written by a trial's stand-ins only to tell is not.
-CONFIGURATION = "/etc /opt/freeswitch /usr/local/bigbluebutton /usr/share/bbb-web /usr/share/etherpad-lite /lib/systemd/system /root"
+CONFIGURATION = (
+    "/etc /opt/freeswitch /usr/local/bigbluebutton /usr/share/bbb-web /usr/share/etherpad-lite /lib/systemd/system /root"
+)
 
 
 def scenario(function=None, *, always: bool = False):
@@ -35,10 +39,18 @@ def places_of(machine: Machine, word: str) -> list[str]:
 
 def fingerprint(machine: Machine) -> str:
     """All configuration, but for what systemd, certificates' logs and the like write by themselves."""
-    return machine.sh(
-        f"find {CONFIGURATION} /var/lib/bbb-server /mnt/bbb-data -xdev -type f ! -path '*/www/*' ! -path '/etc/ssl/*' ! -path '/etc/bbb-server/*' "
-        "! -path '/etc/letsencrypt/*' ! -name resolv.conf ! -name pebble.crt ! -path '*/recording/*' -printf '%p %m %u %g ' -exec sha256sum {} \\; | sort"
-    )
+    not_ours = [
+        "*/www/*",
+        "/etc/ssl/*",
+        "/etc/bbb-server/*",
+        "/etc/letsencrypt/*",
+        "*/resolv.conf",
+        "*/pebble.crt",
+        "*/recording/*",
+    ]
+    paths = " ".join(f"! -path '{path}'" for path in not_ours)
+    places = f"{CONFIGURATION} /var/lib/bbb-server /mnt/bbb-data"
+    return machine.sh(f"find {places} -xdev -type f {paths} -printf '%p %m %u %g ' -exec sha256sum {{}} \\; | sort")
 
 
 @scenario(always=True)
@@ -53,10 +65,17 @@ def installs(trial: Trial) -> None:
     for name in ("STAGE", "BBB_VERSION=jammy-300", "BBB_INSTALL", "CLOUDWATCH_AGENT", "EFS_UTILS=3.3.0-1", "SCALELITE=v1.8.5"):
         check(name in installed, f"{name} is not in {installed}")
     trial.figures["units by systemd-analyze verify"] = (
-        machine.call("systemd-analyze", "verify", "/etc/systemd/system/bbb-server.service", "/etc/systemd/system/bbb-server-status.timer",
-                     "/etc/systemd/system/bbb-server-hand-over.timer", "/etc/systemd/system/bbb-server-certificate.timer",
-                     "/etc/systemd/system/bbb-server-failed.service").stderr.strip() or "clean"
-    )  # fmt: skip
+        machine.call(
+            "systemd-analyze",
+            "verify",
+            "/etc/systemd/system/bbb-server.service",
+            "/etc/systemd/system/bbb-server-status.timer",
+            "/etc/systemd/system/bbb-server-hand-over.timer",
+            "/etc/systemd/system/bbb-server-certificate.timer",
+            "/etc/systemd/system/bbb-server-failed.service",
+        ).stderr.strip()
+        or "clean"
+    )
     machine.off()
     trial.installed = [machine.upper, *trial.base]
 
@@ -65,11 +84,20 @@ def installs(trial: Trial) -> None:
 def image_is_nobodys(trial: Trial) -> None:
     """The image holds no secret, no settings, no keys and no machine's id."""
     upper = trial.installed[0]
-    for path in ("etc/bbb-server/settings", "etc/ssh/ssh_host_rsa_key", "var/lib/bbb-server/secrets.json", "var/lib/bbb-server/failure"):
+    for path in (
+        "etc/bbb-server/settings",
+        "etc/ssh/ssh_host_rsa_key",
+        "var/lib/bbb-server/secrets.json",
+        "var/lib/bbb-server/failure",
+    ):
         check(not (upper / path).exists(), f"{path} is in the image")
     check((upper / "etc/machine-id").stat().st_size == 0, "the image has a machine id")
     for word in (API_SECRET, TURN_SECRET, HOST, INSTANCE):
-        found = [str(file) for file in upper.rglob("*") if file.is_file() and not file.is_symlink() and word.encode() in file.read_bytes()]
+        found = [
+            str(file)
+            for file in upper.rglob("*")
+            if file.is_file() and not file.is_symlink() and word.encode() in file.read_bytes()
+        ]
         check(not found, f"{word[:4]}... is in {found}")
 
 
@@ -89,6 +117,7 @@ def becomes_ready(trial: Trial) -> None:
     check(not machine.call("test", "-e", "/run/bbb-server/configured").returncode == 0, "configured before it has a name")
     world.records[HOST] = world.public
     check(trial.settle(machine) == "active", trial.last(machine))
+    check("== " in trial.log(machine) and "install/" not in trial.log(machine), "it installs what the image has")
     trial.figures["from image to ready, on this machine"] = f"{time.monotonic() - began:.0f} s"
     trial.figures["user data"] = f"{len(trial.user_data())} bytes of 16384"
     trial.figures["bundle"] = f"{len(trial.bundle)} bytes"
@@ -101,10 +130,21 @@ def becomes_ready(trial: Trial) -> None:
     for word in ("bbb-server.invalid", "192.0.2.1", "192.0.2.2", *made_up):
         check(not places_of(machine, word), f"{word[:12]} still stands in {places_of(machine, word)}")
     holders = set(places_of(machine, API_SECRET))
-    check(holders == {"/etc/bigbluebutton/bbb-web.properties", "/etc/bigbluebutton/bbb-apps-akka.conf"} | {
-        "/usr/share/bbb-web/WEB-INF/classes/bigbluebutton.properties"}, f"the secret is in {holders}")  # fmt: skip
-    check(machine.sh("stat -c '%a %G' /etc/bigbluebutton/bbb-web.properties").strip() == "640 bigbluebutton", "the secret is readable by all")
-    check("bbb-data" in machine.sh("findmnt -no LABEL /mnt/bbb-data; blkid -o value -s LABEL $(findmnt -no SOURCE /mnt/bbb-data)"), "no data disk")
+    check(
+        holders
+        == {"/etc/bigbluebutton/bbb-web.properties", "/etc/bigbluebutton/bbb-apps-akka.conf"}
+        | {"/usr/share/bbb-web/WEB-INF/classes/bigbluebutton.properties"},
+        f"the secret is in {holders}",
+    )
+    check(
+        machine.sh("stat -c '%a %G' /etc/bigbluebutton/bbb-web.properties").strip() == "640 bigbluebutton",
+        "the secret is readable by all",
+    )
+    check(
+        "bbb-data"
+        in machine.sh("findmnt -no LABEL /mnt/bbb-data; blkid -o value -s LABEL $(findmnt -no SOURCE /mnt/bbb-data)"),
+        "no data disk",
+    )
     asked = machine.sh("cat /var/log/stand-ins/efs")
     check("tls,iam,accesspoint=fsap-0123456789abcdef0" in asked, f"EFS was asked {asked}")
     check(machine.sh("ss -ltn").count(f"{world.public}:5066") == 1, "FreeSWITCH does not listen on the public address")
@@ -128,8 +168,11 @@ def recording(machine: Machine, number: int, *files: str) -> str:
     identity = f"{hashlib.sha1(str(number).encode()).hexdigest()}-17770000000{number:02}"
     for file in files:
         path = f"/var/bigbluebutton/{file.format(id=identity)}"
-        machine.sh(f"install -d -o bigbluebutton -g bigbluebutton $(dirname {path}); runuser -u bigbluebutton -- touch {path}" if not path.endswith("/")
-                   else f"runuser -u bigbluebutton -- mkdir -p {path}")  # fmt: skip
+        machine.sh(
+            f"install -d -o bigbluebutton -g bigbluebutton $(dirname {path}); runuser -u bigbluebutton -- touch {path}"
+            if not path.endswith("/")
+            else f"runuser -u bigbluebutton -- mkdir -p {path}"
+        )
     return identity
 
 
@@ -150,7 +193,10 @@ def recordings_are_counted_and_handed_over(trial: Trial) -> None:
     check(count() == 0, "nothing is left")
 
     between = recording(machine, 20)
-    machine.sh(f"redis-cli sadd resque:queues rap:archive; redis-cli rpush resque:queue:rap:archive '{{\"args\":[{{\"meeting_id\":\"{between}\"}}]}}'")
+    machine.sh(
+        "redis-cli sadd resque:queues rap:archive; "
+        f'redis-cli rpush resque:queue:rap:archive \'{{"args":[{{"meeting_id":"{between}"}}]}}\''
+    )
     check(count() == 1, "a recording in the queue does not count")
     machine.sh("redis-cli flushall")
     recording(machine, 21, "recording/raw/{id}/", "recording/status/archived/{id}.norecord")
@@ -171,10 +217,14 @@ def recordings_are_counted_and_handed_over(trial: Trial) -> None:
     check(count() == 0, "a recording that arrived still counts")
     failed = recording(machine, 23, "recording/status/processed/{id}-presentation.fail", "recording/raw/{id}/")
     check(count() == 1, "a recording that failed, and could be rescued, does not count")
-    machine.sh(f"rm -r /var/bigbluebutton/recording/raw/{failed} /var/bigbluebutton/recording/status/processed/*; chmod 0 /var/bigbluebutton/published")
-    machine.sh("chmod 755 /var/bigbluebutton/published; systemctl stop redis-server")
+    machine.sh(
+        f"rm -r /var/bigbluebutton/recording/raw/{failed} /var/bigbluebutton/recording/status/processed/*; "
+        "systemctl stop redis-server"
+    )
     written = trial.status()["written"]
-    check(machine.call("systemctl", "start", "bbb-server-status.service").returncode != 0, "a status without knowing the queues")
+    check(
+        machine.call("systemctl", "start", "bbb-server-status.service").returncode != 0, "a status without knowing the queues"
+    )
     check(trial.status()["written"] == written, "what could not be known was published")
     machine.sh("systemctl start redis-server && systemctl reset-failed bbb-server-status.service")
 
@@ -199,30 +249,51 @@ def another_address(trial: Trial) -> None:
     machine.kill()
     world.public = "203.0.113.77"
     trial.boot(machine)
-    machine.wait(lambda: trial.log(machine).rstrip().splitlines()[-1:] != [] and "configure/60-name" in trial.log(machine).rsplit("10-logs", 1)[-1], 120,
-                 "does not come to its name")  # fmt: skip
+    machine.wait(
+        lambda: (
+            trial.log(machine).rstrip().splitlines()[-1:] != []
+            and "configure/60-name" in trial.log(machine).rsplit("10-logs", 1)[-1]
+        ),
+        120,
+        "does not come to its name",
+    )
     world.records[HOST] = world.public
     check(trial.settle(machine) == "active", trial.last(machine))
     check(not places_of(machine, old), f"{old} still stands in {places_of(machine, old)}")
-    for place in ("/opt/freeswitch/etc/freeswitch/vars.xml", "/etc/bigbluebutton/bbb-webrtc-sfu/production.yml", "/etc/turnserver.conf",
-                  "/lib/systemd/system/dummy-nic.service", "/etc/iptables/rules.v4"):  # fmt: skip
+    for place in (
+        "/opt/freeswitch/etc/freeswitch/vars.xml",
+        "/etc/bigbluebutton/bbb-webrtc-sfu/production.yml",
+        "/etc/turnserver.conf",
+        "/lib/systemd/system/dummy-nic.service",
+        "/etc/iptables/rules.v4",
+    ):
         check(place in places_of(machine, world.public), f"{place} does not have the new address")
-    check(old not in machine.sh("ip address show dev lo") and world.public in machine.sh("ip address show dev lo"), "the loopback interface")
+    check(
+        old not in machine.sh("ip address show dev lo") and world.public in machine.sh("ip address show dev lo"),
+        "the loopback interface",
+    )
     rules = machine.sh("iptables -t nat -S OUTPUT")
     check(old not in rules and rules.count(world.public) == 1, f"the rules are {rules}")
     check(machine.sh("ss -ltn").count(f"{world.public}:5066") == 1, "FreeSWITCH does not listen on the new address")
     machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "not ready")
     check(trial.outside.issued() == issued, "another certificate was issued for the same name")
-    check(machine.sh("mountpoint /var/bigbluebutton /var/bigbluebutton/spool").count("is a mountpoint") == 2, "not mounted after the start")
+    check(
+        machine.sh("mountpoint /var/bigbluebutton /var/bigbluebutton/spool").count("is a mountpoint") == 2,
+        "not mounted after the start",
+    )
 
 
 @scenario
 def nothing_leaks(trial: Trial) -> None:
-    """No secret is in an argument, an environment, a unit, a log, the console, or a file that is not BigBlueButton's own configuration."""
+    """No secret is in an argument, an environment, a unit, a log, the console, or a file that is not BigBlueButton's own
+    configuration.
+    """
     machine = trial.server
     check(not trial.leaks, f"secrets were seen in processes: {trial.leaks}")
     local = re.search(r"static-auth-secret=(\S+)", machine.sh("cat /etc/turnserver.conf")).group(1)
-    allowed = re.compile(r"/etc/bigbluebutton/(bbb-web\.properties|bbb-apps-akka\.conf)|/usr/share/bbb-web/WEB-INF/classes/|/etc/turnserver\.conf")
+    allowed = re.compile(
+        r"/etc/bigbluebutton/(bbb-web\.properties|bbb-apps-akka\.conf)|/usr/share/bbb-web/WEB-INF/classes/|/etc/turnserver\.conf"
+    )
     searched = 0
     for word in (API_SECRET, TURN_SECRET, local):
         for place in ("upper",):
@@ -235,8 +306,14 @@ def nothing_leaks(trial: Trial) -> None:
                 check(word.encode() not in file.read_bytes() or allowed.search(name), f"a secret is in {name}")
         check(word not in machine.sh("journalctl --no-pager -o cat"), "a secret is in the journal")
         check(word not in machine.console.read_text(errors="replace"), "a secret is on the console")
-        check(word not in json.dumps([entry for entry in trial.world.asked if entry[0] != "GetSecretValue"]), "a secret was sent to AWS")
-        check(machine.call("grep", "-rlF", "-f", "-", "/mnt/bbb-data", "/run/bbb-server", "/srv/efs", text=word).stdout == "", "a secret is on the data disk")
+        check(
+            word not in json.dumps([entry for entry in trial.world.asked if entry[0] != "GetSecretValue"]),
+            "a secret was sent to AWS",
+        )
+        check(
+            machine.call("grep", "-rlF", "-f", "-", "/mnt/bbb-data", "/run/bbb-server", "/srv/efs", text=word).stdout == "",
+            "a secret is on the data disk",
+        )
     trial.figures["files searched for secrets"] = str(searched)
     check(word not in trial.user_data() and API_SECRET not in trial.user_data(), "a secret is in the user data")
 

@@ -66,14 +66,23 @@ class Trial:
     def user_data(self, **changes: str) -> str:
         """The user data as CloudFormation would make it of the reference."""
         text = (INSTANCE_FOLDER / "user-data.sh").read_text()
-        substitutes = {"AWS::Region": REGION, "SourcesBucket": "sources", "InstanceBundle": self.bundle_id, "Settings": self.settings(**changes)}
+        substitutes = {
+            "AWS::Region": REGION,
+            "SourcesBucket": "sources",
+            "InstanceBundle": self.bundle_id,
+            "Settings": self.settings(**changes),
+        }
         return re.sub(r"\$\{([A-Za-z:]+)\}", lambda match: substitutes[match.group(1)], text)
 
     def machine(self, name: str, layers: list[Path], disk: bool = True) -> Machine:
         machine = Machine(name, self.work, layers)
         machine.set_up(
             self.workshop.certificates["authority"],
-            {"/srv/archive": self.cache / "archive", "/srv/stand-ins": self.workshop.stand_ins, "/srv/repositories": self.workshop.repositories},
+            {
+                "/srv/archive": self.cache / "archive",
+                "/srv/stand-ins": self.workshop.stand_ins,
+                "/srv/repositories": self.workshop.repositories,
+            },
         )
         if disk:
             machine.attach(VOLUME, self.blank_disk(machine))
@@ -93,7 +102,9 @@ class Trial:
     def trust(self, machine: Machine) -> None:
         """Pebble's authority is trusted as Let's Encrypt's is by every system; it has a new one whenever it starts."""
         roots = self.outside.acme_roots()
-        machine.call("sh", "-c", "cat >/usr/local/share/ca-certificates/pebble.crt && update-ca-certificates --fresh", text=roots)
+        machine.call(
+            "sh", "-c", "cat >/usr/local/share/ca-certificates/pebble.crt && update-ca-certificates --fresh", text=roots
+        )
 
     def launch(self, machine: Machine, **changes: str) -> None:
         """What cloud-init does with the user data."""
@@ -122,7 +133,9 @@ class Trial:
         return self.settle(machine)
 
     def status(self, host: str = HOST, secret: str = API_SECRET) -> dict | None:
-        """The status as the pool's function reads it: by HTTPS, under the server's name, with its certificate checked; None if there is none."""
+        """The status as the pool's function reads it: by HTTPS, under the server's name, with its certificate checked;
+        None if there is none.
+        """
         name = hashlib.sha256(f"poolStatus{secret}".encode()).hexdigest()
         with self.https(host) as stream:
             answer = http.client.HTTPResponse(stream)
@@ -140,9 +153,13 @@ class Trial:
     def place_bundle(self, machine: Machine, settings: str) -> None:
         """The bundle and settings by hand, as the image's component does it."""
         text = base64.b64encode(self.bundle).decode()
-        done = machine.call("sh", "-c", "mkdir -p /opt/bbb-server /etc/bbb-server && base64 -d | tar -xz -C /opt/bbb-server", text=text)
+        done = machine.call(
+            "sh", "-c", "mkdir -p /opt/bbb-server /etc/bbb-server && base64 -d | tar -xz -C /opt/bbb-server", text=text
+        )
         check(done.returncode == 0, done.stderr)
-        machine.call("sh", "-c", f"echo {self.bundle_id} >/opt/bbb-server/bundle-id; cat >/etc/bbb-server/settings", text=settings + "\n")
+        machine.call(
+            "sh", "-c", f"echo {self.bundle_id} >/opt/bbb-server/bundle-id; cat >/etc/bbb-server/settings", text=settings + "\n"
+        )
 
     def failure_told(self, step: str) -> str:
         """What was told about a failure: to the log group, in full, and to Auto Scaling."""

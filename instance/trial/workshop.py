@@ -1,4 +1,6 @@
-"""What the trial makes before it begins: an authority, keys, packages that are stand-ins, repositories, and the bundle under trial."""
+"""What the trial makes before it begins: an authority, keys, packages that are stand-ins, repositories, and the bundle
+under trial.
+"""
 
 from __future__ import annotations
 
@@ -35,13 +37,31 @@ class Workshop:
         folder = self.folder / "certificates"
         folder.mkdir()
         authority, authority_key = folder / "authority.pem", folder / "authority.key"
-        key, request, certificate, extensions = (folder / name for name in ("key.pem", "request.pem", "certificate.pem", "extensions"))
+        key, request, certificate, extensions = (
+            folder / name for name in ("key.pem", "request.pem", "certificate.pem", "extensions")
+        )
         make = ["openssl", "req", "-newkey", "rsa:2048", "-nodes"]
         run(*make, "-x509", "-days", "2", "-subj", "/CN=the trial's authority", "-keyout", authority_key, "-out", authority)
         run(*make, "-subj", "/CN=the trial", "-keyout", key, "-out", request)
         extensions.write_text("subjectAltName=" + ",".join(f"DNS:{name}" for name in NAMES))
-        run("openssl", "x509", "-req", "-in", request, "-CA", authority, "-CAkey", authority_key, "-CAcreateserial",
-            "-days", "2", "-extfile", extensions, "-out", certificate)  # fmt: skip
+        run(
+            "openssl",
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            authority,
+            "-CAkey",
+            authority_key,
+            "-CAcreateserial",
+            "-days",
+            "2",
+            "-extfile",
+            extensions,
+            "-out",
+            certificate,
+        )
         return {"authority": authority, "chain": certificate, "key": key}
 
     def gpg(self, *arguments: str | Path, **options) -> str:
@@ -69,7 +89,8 @@ class Workshop:
             tree = self.folder / "trees" / name / "DEBIAN"
             tree.mkdir(parents=True)
             (tree / "control").write_text(
-                f"Package: {name}\nVersion: 1:3.0.0-0\nArchitecture: all\nMaintainer: trial\nDepends: bbb-web\nDescription: A stand-in\n"
+                f"Package: {name}\nVersion: 1:3.0.0-0\nArchitecture: all\nMaintainer: trial\n"
+                "Depends: bbb-web\nDescription: A stand-in\n"
             )
             run("dpkg-deb", "--root-owner-group", "--build", tree.parent, folder)
         index(folder)
@@ -81,18 +102,25 @@ class Workshop:
         signature = self.folder / "agent.sig"
         self.gpg("--detach-sign", "--output", signature, agent)
         key = self.public_key.encode()
+        agent_url = "amazoncloudwatch-agent.s3.amazonaws.com/ubuntu/amd64/latest/amazon-cloudwatch-agent.deb"
         repository = self.folder / "efs"
         package = self.package("efs-utils", repository)
         scan = subprocess.run(["dpkg-scanpackages", "."], cwd=repository, check=True, capture_output=True)
         listing = scan.stdout.replace(b"Filename: ./", b"Filename: ")
         packed = gzip.compress(listing, mtime=0)
-        lines = [f" {hashlib.sha256(data).hexdigest()} {len(data)} main/binary-amd64/{name}" for name, data in (("Packages", listing), ("Packages.gz", packed))]
-        release = "Date: Thu, 01 Jan 2026 00:00:00 UTC\nSuite: 22.04\nCodename: 22.04\nComponents: main\nArchitectures: amd64\nSHA256:\n" + "\n".join(lines) + "\n"
+        lines = [
+            f" {hashlib.sha256(data).hexdigest()} {len(data)} main/binary-amd64/{name}"
+            for name, data in (("Packages", listing), ("Packages.gz", packed))
+        ]
+        release = (
+            "Date: Thu, 01 Jan 2026 00:00:00 UTC\nSuite: 22.04\nCodename: 22.04\nComponents: main\n"
+            "Architectures: amd64\nSHA256:\n" + "\n".join(lines) + "\n"
+        )
         signed = self.gpg("--clearsign", input=release)
         base = "amazon-efs-utils.aws.com/repo/deb/ubuntu/22.04"
         return {
-            "amazoncloudwatch-agent.s3.amazonaws.com/ubuntu/amd64/latest/amazon-cloudwatch-agent.deb": agent.read_bytes(),
-            "amazoncloudwatch-agent.s3.amazonaws.com/ubuntu/amd64/latest/amazon-cloudwatch-agent.deb.sig": signature.read_bytes(),
+            agent_url: agent.read_bytes(),
+            f"{agent_url}.sig": signature.read_bytes(),
             "amazoncloudwatch-agent.s3.amazonaws.com/assets/amazon-cloudwatch-agent.gpg": key,
             "amazon-efs-utils.aws.com/efs-utils.gpg": key,
             "ubuntu.bigbluebutton.org/repo/bigbluebutton.asc": key,

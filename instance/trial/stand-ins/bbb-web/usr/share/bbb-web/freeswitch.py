@@ -1,4 +1,6 @@
-"""Binds to the address that its configuration names, as FreeSWITCH does, and cannot start on a machine that does not have it."""
+"""Binds to the address that its configuration names, as FreeSWITCH does, and cannot start on a machine that does not have
+it.
+"""
 
 import re
 import socket
