@@ -1,5 +1,6 @@
-"""Whether BigBlueButton is up: `health.py units` or `health.py api HOST`; says what is wrong and ends with 1 if something
-is.
+"""Whether BigBlueButton is up: `health.py units` or `health.py api HOST` say what is wrong and end with 1 if something is.
+
+`health.py list` names the units that have to run.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import urllib.request
 from pathlib import Path
 
 API_FILE = Path("/etc/bigbluebutton/bbb-web.properties")
+# As bbb-conf marks a unit.
+STATE = re.compile(r"\[. - (\S+)\]")
 # An image converter of which one runs when it is needed.
 NOT_ALWAYS = re.compile(r"bbb-libreoffice|imgprocess|pdfprocess")
 
@@ -24,18 +27,29 @@ def api_secret() -> str:
     return match.group(1).strip()
 
 
-def units_down() -> list[str]:
-    """What bbb-conf lists as not active. It knows which units this version has."""
+def listed() -> list[tuple[str, bool]]:
+    """BigBlueButton's units, and whether each runs. bbb-conf knows which ones this version has."""
     listing = subprocess.run(["bbb-conf", "--status"], capture_output=True, text=True, timeout=60, check=False)
-    lines = [line for line in listing.stdout.splitlines() if re.search(r"\[. - \S+\]", line)]
-    if listing.returncode or not lines:
-        return [f"bbb-conf --status ended with {listing.returncode} and lists {len(lines)} units"]
-    down = [line.split()[0] for line in lines if not re.search(r"\[. - active\]", line)]
-    down = [f"{unit} is not active" for unit in down if not NOT_ALWAYS.search(unit)]
-    for unit in ("haproxy", "coturn"):
-        if subprocess.run(["systemctl", "is-active", "--quiet", unit], timeout=30, check=False).returncode:
-            down.append(f"{unit} is not active")
-    return down
+    found = [
+        (line.split()[0], state.group(1) == "active") for line in listing.stdout.splitlines() if (state := STATE.search(line))
+    ]
+    if listing.returncode or not found:
+        sys.exit(f"bbb-conf --status ended with {listing.returncode} and lists {len(found)} units")
+    return [(unit, runs) for unit, runs in found if not NOT_ALWAYS.search(unit)]
+
+
+def down(units: list[str]) -> list[str]:
+    """Which of the units do not run, by one question to systemd."""
+    answer = subprocess.run(["systemctl", "is-active", *units], capture_output=True, text=True, timeout=30, check=False)
+    states = answer.stdout.split()
+    if len(states) != len(units):
+        return [f"systemctl knows {len(states)} of {len(units)} units"]
+    return [f"{unit} is not active" for unit, state in zip(units, states, strict=True) if state != "active"]
+
+
+def units_down() -> list[str]:
+    """Which of BigBlueButton's units do not run, and of those that carry its traffic."""
+    return [f"{unit} is not active" for unit, runs in listed() if not runs] + down(["haproxy", "coturn"])
 
 
 def api_problem(host: str) -> str | None:
@@ -55,6 +69,15 @@ def api_problem(host: str) -> str | None:
 
 
 if __name__ == "__main__":
-    problems = units_down() if sys.argv[1] == "units" else [problem for problem in [api_problem(sys.argv[2])] if problem]
+    match sys.argv[1:]:
+        case ["units"]:
+            problems = units_down()
+        case ["list"]:
+            print("\n".join([*(unit for unit, _ in listed()), "haproxy", "coturn"]))
+            problems = []
+        case ["api", host]:
+            problems = [problem for problem in [api_problem(host)] if problem]
+        case _:
+            problems = ["what is asked?"]
     if problems:
         sys.exit("; ".join(problems))

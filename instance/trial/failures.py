@@ -7,10 +7,10 @@ import json
 import random
 import re
 
-from machine import Machine, run
+from machine import INSTANCE_FOLDER, Machine, run
 from outside import GROUP, HOST, INSTANCE
-from scenarios import CONFIGURATION, places_of, scenario
-from trial import API_SECRET_ARN, TURN_SECRET_ARN, Trial, check
+from scenarios import CONFIGURATION, places_of
+from trial import TURN_SECRET_ARN, Trial, check, scenario
 
 
 def expect_failure(trial: Trial, machine: Machine, step: str, reason: str) -> None:
@@ -227,7 +227,7 @@ def killed_at_every_step(trial: Trial) -> None:
 
     machine = trial.machine("killed", trial.installed)
     trial.boot(machine)
-    steps = [line.strip() for line in machine_steps()]
+    steps = steps_of_the_pool()
     for number, step in enumerate(steps):
         world.forget()
         if number == 0:
@@ -253,9 +253,8 @@ def killed_at_every_step(trial: Trial) -> None:
     trial.machines.remove(machine)
 
 
-def machine_steps() -> list[str]:
-    from machine import INSTANCE_FOLDER
-
+def steps_of_the_pool() -> list[str]:
+    """The configure stage's steps, as they name themselves."""
     return [
         f"configure/{file.name}"
         for file in sorted((INSTANCE_FOLDER / "configure.d").iterdir())
@@ -361,6 +360,23 @@ def disks_with_data_are_left_alone(trial: Trial) -> None:
         machine.sh("stat -c %U /var/bigbluebutton/recording").strip() == "bigbluebutton", "the package's folders are not there"
     )
     check(machine.call(*step).returncode == 0, "a second time")
+
+    # The system's own disk is no candidate, though its volume is attached like any other. The machine's root being an
+    # overlay, its number is pretended.
+    system, _, device = images["a partition table"]
+    number = run("lsblk", "--noheadings", "--output", "MAJ:MIN", f"{device}p1").stdout.strip()
+    machine.call(
+        "sh",
+        "-c",
+        "cat >/usr/local/bin/mountpoint; chmod +x /usr/local/bin/mountpoint",
+        text=f'#!/bin/sh\n[ "$1" != --fs-devno ] || {{ echo {number}; exit; }}\nexec /usr/bin/mountpoint "$@"\n',
+    )
+    machine.sh(
+        f"cd /dev/disk/by-id; for link in *; do case $link in *{system} | *aaaa) ;; *) rm $link ;; esac; done; "
+        "sed -i '/^DATA_VOLUME/d' /etc/bbb-server/settings"
+    )
+    done = machine.call(*step)
+    check(done.returncode == 0 and "vol0aaaaaaaaaaaaaaaa" in done.stdout, f"beside the system's: {done.stdout}{done.stderr}")
     machine.remove()
     trial.machines.remove(machine)
 
@@ -384,6 +400,3 @@ def bundle_cannot_be_fetched(trial: Trial) -> None:
         trial.world.objects.update(objects)
         machine.remove()
         trial.machines.remove(machine)
-
-
-assert API_SECRET_ARN

@@ -7,8 +7,7 @@ import re
 
 from machine import run
 from outside import DOMAIN, HOST, SERVER, TURN_SECRET
-from scenarios import scenario
-from trial import ARN, TURN_SECRET_ARN, Trial, check
+from trial import ARN, TURN_SECRET_ARN, Trial, check, scenario
 
 # Docker is not there to be installed; this keeps what it is asked and given.
 DOCKER = """#!/bin/sh

@@ -161,7 +161,7 @@ class Machine:
 
     def attach(self, volume: str, image: Path) -> str:
         """A disk that the machine will have at its next start, named as EC2's kernels name a volume."""
-        device = run("losetup", "--find", "--show", image).stdout.strip()
+        device = run("losetup", "--find", "--show", "--partscan", image).stdout.strip()
         self.disks.append((volume, image, device))
         return device
 

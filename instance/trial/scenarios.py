@@ -8,28 +8,15 @@ import hashlib
 import json
 import re
 import time
-from pathlib import Path
 
-from machine import Machine
-from outside import API_SECRET, GROUP, HOST, INSTANCE, TURN_SECRET
-from trial import API_SECRET_ARN, Trial, check
+from machine import INSTANCE_FOLDER, Machine
+from outside import API_SECRET, HOST, INSTANCE, TURN_SECRET
+from trial import API_SECRET_ARN, Trial, check, scenario
 
-ALL = []
 # Where a value would be configuration, as a shell pattern; what was written by a trial's stand-ins only to tell is not.
 CONFIGURATION = (
     "/etc /opt/freeswitch /usr/local/bigbluebutton /usr/share/bbb-web /usr/share/etherpad-lite /lib/systemd/system /root"
 )
-
-
-def scenario(function=None, *, always: bool = False):
-    """Lists a scenario; one that others build on runs always."""
-
-    def listed(function):
-        function.always = always
-        ALL.append(function)
-        return function
-
-    return listed(function) if function else listed
 
 
 def places_of(machine: Machine, word: str) -> list[str]:
@@ -78,6 +65,17 @@ def installs(trial: Trial) -> None:
     )
     machine.off()
     trial.installed = [machine.upper, *trial.base]
+
+
+@scenario
+def templates_agree(trial: Trial) -> None:
+    """The user data in the templates are those that are tried here."""
+    text = [line.strip() for line in (INSTANCE_FOLDER / "user-data.sh").read_text().splitlines()]
+    for name in ("application", "single-server", "turn"):
+        template = (INSTANCE_FOLDER.parent / f"templates/{name}.yaml").read_text()
+        lines = [line.strip() for line in template.splitlines()]
+        begins = [number for number, line in enumerate(lines) if line == text[0] and lines[number : number + len(text)] == text]
+        check(len(begins) == 1, f"templates/{name}.yaml has other user data than instance/user-data.sh")
 
 
 @scenario
@@ -321,6 +319,3 @@ def nothing_leaks(trial: Trial) -> None:
 def print_report(trial: Trial | None) -> None:
     for name, value in (trial.figures if trial else {}).items():
         print(f"{name}: {value}")
-
-
-assert GROUP and Path

@@ -22,6 +22,21 @@ API_SECRET_ARN, TURN_SECRET_ARN = f"{ARN}:api-AbCdEf", f"{ARN}:turn-AbCdEf"
 VOLUME = "vol0123456789abcdef0"
 
 
+# The scenarios, in the order in which they are defined.
+ALL = []
+
+
+def scenario(function=None, *, always: bool = False):
+    """Lists a scenario; one that others build on runs always."""
+
+    def listed(function):
+        function.always = always
+        ALL.append(function)
+        return function
+
+    return listed(function) if function else listed
+
+
 def check(condition, what: str) -> None:
     if not condition:
         raise AssertionError(what)
