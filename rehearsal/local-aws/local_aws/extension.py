@@ -10,7 +10,8 @@ from . import guard
 # In this order: a part may use what an earlier one has put in place.
 _PARTS = (
     "server", "functions", "route53", "acm", "images", "public_parameters", "access_keys", "secrets_manager",
-    "cloudformation", "ses", "iam",
+    "publishing", "cloudformation", "networks", "datastores", "containers", "application_autoscaling", "load_balancers",
+    "monitoring", "ses", "iam",
 )
 
 
