@@ -21,7 +21,6 @@ use stack_template::template::{Location, Template, TemplateError, pointer_to};
 use crate::archive::{self, ArchiveError};
 use crate::digest;
 
-
 /// Where artifacts are put.
 #[derive(Debug, Clone)]
 pub struct Bucket {
