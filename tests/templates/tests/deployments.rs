@@ -138,8 +138,7 @@ const FREE: [(&str, &[&str]); 49] = [
     ("ExistingFileSystemId", &["", "fs-00000001"]),
     ("ExpectedCodeName", &["", "jammy"]),
     ("GreenlightService", &["", "greenlight"]),
-    // Another one is for the server pool to give, which derives it from its own stack's name.
-    ("GroupName", &[""]),
+    ("GroupName", &["", "servers"]),
     ("InstanceClass", &["db.t3.medium", "serverless", "db.serverless"]),
     ("InstanceType", &["fargate", "t3.medium"]),
     ("KeyArn", &["", KEY]),
