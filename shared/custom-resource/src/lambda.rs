@@ -2,7 +2,7 @@
 
 use std::{
     error::Error,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
@@ -22,10 +22,21 @@ use crate::{
 /// and the physical id is lost.
 const REPORT: Duration = Duration::from_millis(500);
 
+/// No function runs for so long.
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How much time is left until a deadline. `cargo lambda watch` (1.9.2) gives a span in place of a moment: a deadline on the first day of 1970.
+fn left(deadline: SystemTime, now: SystemTime) -> Duration {
+    match deadline.duration_since(UNIX_EPOCH) {
+        Ok(span) if span < A_DAY => span,
+        _ => deadline.duration_since(now).unwrap_or_default(),
+    }
+}
+
 impl Invocation {
     /// The invocation that Lambda describes.
     fn of(context: &Context) -> Self {
-        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+        let left = left(context.deadline(), SystemTime::now());
         Self {
             deadline: Instant::now() + left.saturating_sub(REPORT.min(left / 10)),
             request_id: context.request_id.clone(),
@@ -82,4 +93,17 @@ fn diagnostic(unanswered: &Unanswered) -> Diagnostic {
         Unanswered::Undelivered { .. } => "Undelivered",
     };
     Diagnostic { error_type: error_type.to_owned(), error_message: unanswered.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_a_moment_and_from_cargo_lambda_a_span() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+        assert_eq!(left(now + Duration::from_secs(60), now), Duration::from_secs(60));
+        assert_eq!(left(now - Duration::from_secs(60), now), Duration::ZERO);
+        assert_eq!(left(UNIX_EPOCH + Duration::from_millis(600_000), now), Duration::from_secs(600));
+    }
 }
