@@ -87,3 +87,57 @@ impl Outline for Nothing {
 
     fn closed(&mut self, _: &str, _: &str) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn failure(answer: &str) -> Option<Failure> {
+        Failure::read(answer.as_bytes()).now_or_never().unwrap()
+    }
+
+    #[test]
+    fn failures_are_known_by_their_keys() {
+        for (key, expected) in [
+            ("checksumError", Failure::Checksum),
+            ("unsupportedRequest", Failure::Unsupported),
+            ("unsupportedContentType", Failure::Unsupported),
+            ("internalError", Failure::Other),
+            ("", Failure::Other),
+        ] {
+            let answer = format!("<response><returncode>FAILED</returncode><messageKey>{key}</messageKey></response>");
+            assert_eq!(failure(&answer), Some(expected), "{key}");
+        }
+        assert_eq!(failure("<response><returncode>FAILED</returncode></response>"), Some(Failure::Other));
+    }
+
+    #[test]
+    fn only_a_failure_is_one() {
+        for answer in [
+            "<response><returncode>SUCCESS</returncode></response>",
+            "<response><metadata><returncode>FAILED</returncode></metadata><returncode>SUCCESS</returncode></response>",
+            "<other><returncode>FAILED</returncode></other>",
+            "<response><returncode>FAILED</returncode>",
+            "FAILED",
+            "",
+        ] {
+            assert_eq!(failure(answer), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn success_has_to_be_said_and_not_taken_back() {
+        for answer in [
+            "<response></response>",
+            "<response><returncode></returncode></response>",
+            "<response><returncode>success</returncode></response>",
+            "<response><returncode>SUCCESS</returncode><returncode>FAILED</returncode></response>",
+            "<response><returncode>FAILED</returncode><returncode>SUCCESS</returncode></response>",
+            "<a><response><returncode>SUCCESS</returncode></response></a>",
+        ] {
+            assert!(read(answer.as_bytes(), Nothing).now_or_never().unwrap().is_err(), "{answer}");
+        }
+    }
+}

@@ -121,3 +121,106 @@ fn parse(body: &[u8]) -> Result<Report, Silence> {
     let Ok(written) = OffsetDateTime::parse(&written, &Rfc3339) else { return Err(Silence::Unreadable) };
     Ok(Report { written: written.into(), ready, unfinished_recordings: recordings.unfinished })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// 2026-05-04T08:15:00Z.
+    const WRITTEN: u64 = 1_777_882_500;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn status(text: &str) -> PoolStatus {
+        read(text.as_bytes(), at(WRITTEN))
+    }
+
+    #[test]
+    fn the_path_is_known() {
+        // printf %s 'poolStatus639259d4-9dd8-4b25-bf01-95f9567eaf4b' | sha256sum
+        assert_eq!(
+            path(&"639259d4-9dd8-4b25-bf01-95f9567eaf4b".into()),
+            "/pool-status/0da4dc62c629e645f804d8cb19a8a6a5179a55f003c93d072ee210efb57367fa.json"
+        );
+    }
+
+    #[test]
+    fn a_status() {
+        let expected = Report { written: at(WRITTEN), ready: true, unfinished_recordings: 3 };
+        for text in [
+            r#"{"version":1,"written":"2026-05-04T08:15:00Z","ready":true,"recordings":{"unfinished":3}}"#,
+            r#"{"recordings":{"unfinished":3,"x":[]},"ready":true,"written":"2026-05-04T10:15:00+02:00","version":1,"y":null}"#,
+        ] {
+            assert_eq!(status(text), PoolStatus::Reported(expected));
+        }
+    }
+
+    #[test]
+    fn what_is_no_status() {
+        for (text, silence) in [
+            ("", Silence::Unreadable),
+            ("null", Silence::Unreadable),
+            ("<html></html>", Silence::Unreadable),
+            (r#"{"version":1}"#, Silence::Unreadable),
+            (r#"{"version":"1"}"#, Silence::Unreadable),
+            (r#"{"version":2}"#, Silence::UnknownVersion),
+            (
+                r#"{"version":0,"written":"2026-05-04T08:15:00Z","ready":true,"recordings":{"unfinished":0}}"#,
+                Silence::UnknownVersion,
+            ),
+            (
+                r#"{"version":1,"written":"2026-05-04 08:15","ready":true,"recordings":{"unfinished":0}}"#,
+                Silence::Unreadable,
+            ),
+            (
+                r#"{"version":1,"written":"2026-05-04T08:15:00Z","ready":"yes","recordings":{"unfinished":0}}"#,
+                Silence::Unreadable,
+            ),
+            (
+                r#"{"version":1,"written":"2026-05-04T08:15:00Z","ready":true,"recordings":{"unfinished":-1}}"#,
+                Silence::Unreadable,
+            ),
+            (r#"{"version":1,"written":"2026-05-04T08:15:00Z","ready":true,"recordings":{}}"#, Silence::Unreadable),
+            (
+                r#"{"version":1,"written":"2026-05-04T08:15:00Z","ready":true,"recordings":{"unfinished":0}"#,
+                Silence::Unreadable,
+            ),
+        ] {
+            assert_eq!(status(text), PoolStatus::Silent(silence), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_current_for_five_minutes() {
+        let text = br#"{"version":1,"written":"2026-05-04T08:15:00Z","ready":false,"recordings":{"unfinished":0}}"#;
+        let is_silent = |now| match read(text, at(now)) {
+            PoolStatus::Silent(silence) => Some(silence),
+            PoolStatus::Reported(_) => None,
+        };
+        assert_eq!(is_silent(WRITTEN + 300), None);
+        assert_eq!(is_silent(WRITTEN + 301), Some(Silence::Stale));
+        assert_eq!(is_silent(WRITTEN - 60), None);
+        assert_eq!(is_silent(WRITTEN - 61), Some(Silence::FromTheFuture));
+        assert_eq!(is_silent(0), Some(Silence::FromTheFuture));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_fall_over(bytes: Vec<u8>) {
+            prop_assert!(matches!(read(&bytes, at(WRITTEN)), PoolStatus::Silent(_)));
+        }
+
+        #[test]
+        fn any_moment_of_rfc_3339(
+            written in "[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9](\\.[0-9]{1,12})?(Z|[+-][0-2][0-9]:[0-6][0-9])",
+            now in 0..u64::from(u32::MAX),
+        ) {
+            let text = format!(r#"{{"version":1,"written":"{written}","ready":true,"recordings":{{"unfinished":0}}}}"#);
+            let _either = read(text.as_bytes(), at(now));
+        }
+    }
+}

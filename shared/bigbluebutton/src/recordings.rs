@@ -82,3 +82,46 @@ impl Outline for Count {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(answer: &str) -> Result<Recordings, NotSuccessful> {
+        read(answer.as_bytes()).now_or_never().unwrap()
+    }
+
+    #[test]
+    fn none() {
+        let answer =
+            "<response><returncode>SUCCESS</returncode><recordings/><messageKey>noRecordings</messageKey></response>";
+        assert_eq!(parsed(answer), Ok(Recordings::default()));
+        assert_eq!(Recordings::default().unfinished(), 0);
+    }
+
+    #[test]
+    fn states_are_counted_and_unknown_ones_too() {
+        let answer = "<response><returncode>SUCCESS</returncode><recordings>\
+            <recording><state>processing</state></recording><recording><state>processing</state></recording>\
+            <recording><metadata><state>processing</state></metadata><state>processed</state></recording>\
+            <recording><state>published</state><state>published</state></recording>\
+            <recording><state>unpublished</state></recording><recording/>\
+            </recordings></response>";
+        let expected = Recordings { processing: 2, processed: 1, published: 1, unrecognised: 2 };
+        assert_eq!(parsed(answer), Ok(expected));
+        assert_eq!(expected.unfinished(), 6);
+    }
+
+    proptest! {
+        #[test]
+        fn every_recording_counts(states in proptest::collection::vec("[a-z]{0,12}|processing|processed|published", 0..20)) {
+            let listed: String = states.iter().map(|state| format!("<recording><state>{state}</state></recording>")).collect();
+            let answer = format!("<response><returncode>SUCCESS</returncode><recordings>{listed}</recordings></response>");
+            let count = usize::try_from(parsed(&answer).unwrap().unfinished()).unwrap();
+            prop_assert_eq!(count, states.len());
+        }
+    }
+}

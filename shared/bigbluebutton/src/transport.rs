@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, Proxy, RequestBuilder, header::CONTENT_TYPE, redirect};
+use reqwest::{Certificate, Client, NoProxy, Proxy, RequestBuilder, header::CONTENT_TYPE, redirect};
 use tokio::time::Instant;
 
 use crate::body::Body;
@@ -18,7 +18,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(70);
 pub struct TransportOptions {
     /// Certificates in PEM that are trusted besides the system's.
     pub extra_roots: Vec<u8>,
-    /// A proxy for every request, instead of the environment's.
+    /// A proxy for every request but those to 127.0.0.1, instead of the environment's.
     pub proxy: Option<String>,
 }
 
@@ -92,7 +92,7 @@ impl Transport {
         }
         if let Some(proxy) = &options.proxy {
             let proxy = Proxy::all(proxy).map_err(|error| TransportError::Client(error.without_url()))?;
-            builder = builder.proxy(proxy);
+            builder = builder.proxy(proxy.no_proxy(NoProxy::from_string("127.0.0.1")));
         }
         Ok(Self { client: builder.build().map_err(TransportError::Client)? })
     }

@@ -87,3 +87,99 @@ impl Text {
         self.too_long = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use proptest::prelude::*;
+    use tokio::io::BufReader;
+
+    use super::*;
+
+    #[derive(Default, Debug, PartialEq, Clone)]
+    struct Seen(Vec<(String, String)>);
+
+    impl Outline for Seen {
+        fn opened(&mut self, _: &str) {}
+
+        fn closed(&mut self, path: &str, text: &str) {
+            self.0.push((path.to_owned(), text.to_owned()));
+        }
+    }
+
+    /// In pieces of this many bytes.
+    fn walked(document: &[u8], pieces: usize) -> Result<Seen, Malformed> {
+        let mut seen = Seen::default();
+        walk(BufReader::with_capacity(pieces, document), &mut seen).now_or_never().unwrap().map(|()| seen)
+    }
+
+    const DOCUMENT: &str = "\u{feff}<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!-- a <comment> -->\n<b:a xmlns:b=\"urn:b\" c='>'>\n \
+        <d> 1 &amp; &#x32;&unknown; </d><e/><f>x<g>y</g> z </f><h><![CDATA[<i>]]></h><d>2</d>\n</b:a>\n<?end?>\n";
+
+    #[test]
+    fn paths_and_texts() {
+        let expected = [
+            ("a/d", "1 & 2\u{fffd}"),
+            ("a/e", ""),
+            ("a/f/g", "y"),
+            ("a/f", "z"),
+            ("a/h", "<i>"),
+            ("a/d", "2"),
+            ("a", ""),
+        ];
+        let expected = Seen(expected.map(|(path, text)| (path.to_owned(), text.to_owned())).to_vec());
+        for pieces in [1, 2, 3, 7, 1000] {
+            assert_eq!(walked(DOCUMENT.as_bytes(), pieces).unwrap(), expected, "{pieces}");
+        }
+    }
+
+    #[test]
+    fn half_a_document_is_none() {
+        let end = DOCUMENT.find("</b:a>").unwrap() + "</b:a>".len();
+        for length in 0..end {
+            assert_eq!(walked(&DOCUMENT.as_bytes()[..length], 16), Err(Malformed), "{length}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_document() {
+        for text in [
+            "",
+            "  ",
+            "text",
+            "<a></b>",
+            "<a/><a/>",
+            "</a>",
+            "<a>&#xD800;</a>",
+            "<a>&#x110000;</a>",
+            "<!DOCTYPE html><html><body><p>502<br></body></html>",
+            "{\"a\": 1}",
+        ] {
+            assert_eq!(walked(text.as_bytes(), 16), Err(Malformed), "{text}");
+        }
+        assert_eq!(walked(b"<a>\xff</a>", 16), Err(Malformed));
+    }
+
+    #[test]
+    fn a_long_text_is_empty() {
+        let of = |text: &str| walked(format!("<a>{text}</a>").as_bytes(), 16).unwrap().0.remove(0).1;
+        assert_eq!(of(&"1".repeat(MAX_TEXT)), "1".repeat(MAX_TEXT));
+        assert_eq!(of(&"1".repeat(MAX_TEXT + 1)), "");
+        assert_eq!(of(&format!("{}1&#49;", " ".repeat(1000))), "11");
+        assert_eq!(of(&format!("1{}", " ".repeat(1000))), "1");
+        assert_eq!(of(&"&amp;".repeat(MAX_TEXT + 1)), "");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_fall_over(bytes: Vec<u8>, pieces in 1_usize..64) {
+            let _either = walked(&bytes, pieces);
+        }
+
+        #[test]
+        fn nearly_xml_does_not_either(text in "(<[/!?]?[a-c:]{0,2}[ =\"'a-b/]{0,4}>|&[#a-z0-9]{0,4};?|[a-z<&\\[\\]]{0,4}|<!\\[CDATA\\[|\\]\\]>|<!--|-->){0,30}", pieces in 1_usize..64) {
+            // However it is cut into pieces, it is the same.
+            prop_assert_eq!(walked(text.as_bytes(), pieces), walked(text.as_bytes(), 1 << 16));
+        }
+    }
+}

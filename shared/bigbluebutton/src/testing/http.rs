@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use axum::{
@@ -176,15 +176,16 @@ fn parameter(query: &str, name: &str) -> Option<String> {
 
 /// The answer's head and half of its body; then the connection ends.
 fn half(answer: Response) -> Response {
-    let (parts, body) = answer.into_parts();
-    let mut parts = parts;
-    parts.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(parts, Body::new(Half { body, sent: false }))
+    let (mut head, body) = answer.into_parts();
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, Body::new(Half::Unsent(body)))
 }
 
-struct Half {
-    body: Body,
-    sent: bool,
+enum Half {
+    Unsent(Body),
+    /// What is sent is flushed when there is no more to be had for the moment.
+    Sent,
+    Flushed,
 }
 
 impl HttpBody for Half {
@@ -195,12 +196,19 @@ impl HttpBody for Half {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        if self.sent {
-            return Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into())));
+        match &mut *self {
+            Half::Unsent(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(context));
+                *self = Half::Sent;
+                let data = frame.and_then(Result::ok).and_then(|frame| frame.into_data().ok()).unwrap_or_default();
+                Poll::Ready(Some(Ok(Frame::data(data.slice(..data.len() / 2)))))
+            }
+            Half::Sent => {
+                *self = Half::Flushed;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Half::Flushed => Poll::Ready(Some(Err(io::ErrorKind::ConnectionReset.into()))),
         }
-        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else { return Poll::Pending };
-        self.sent = true;
-        let data = frame.and_then(Result::ok).and_then(|frame| frame.into_data().ok()).unwrap_or_default();
-        Poll::Ready(Some(Ok(Frame::data(data.slice(..data.len() / 2)))))
     }
 }
