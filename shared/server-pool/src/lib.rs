@@ -26,7 +26,8 @@ pub use instance_id::{InstanceId, NotAnInstanceId};
 pub use metrics::{Metrics, ServersByState};
 pub use moment::{Moment, NotAMoment};
 pub use settings::{Limits, Settings};
-pub use state::{Finish, Foreign, Join, Kept, Launch, Load, Source, State};
+pub use state::{Foreign, Join, Kept, Launch, Load, Source, State};
+pub use tag::Wish;
 pub use world::{
     Answer, Group, Instance, InstanceState, LaunchTemplate, Lifecycle, Mark, Meeting, Meetings, Member, Owner, Reading,
     Record, Registration, RegistrationState, Secret, Status, Warmed, World,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InstanceId, moment::seconds};
+use crate::{InstanceId, moment::optional_seconds};
 
 /// How the pool is to be run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,16 +16,11 @@ pub struct Settings {
     pub domain: String,
     /// What stands in the owner records: something that no other deployment has, such as the id of the stack.
     pub owner: String,
-    /// The URL of a server's API, with `{host}` for its name.
-    pub server_url: String,
     /// How many participants a server can take.
     pub seats_per_server: u32,
     /// How long a server may take to become empty. After that its meetings are ended and its recordings given up. `None` waits for ever.
-    #[serde(with = "seconds::option")]
+    #[serde(with = "optional_seconds")]
     pub drain_deadline: Option<Duration>,
-    /// How old a server's [`Status`](crate::Status) may be before the server counts as silent.
-    #[serde(with = "seconds")]
-    pub status_expires: Duration,
     /// How many servers are replaced at once because they are outdated; 0 leaves that to somebody else.
     pub replace_at_once: u32,
     /// How much is done in one tick.
@@ -45,18 +40,16 @@ pub struct Limits {
 }
 
 impl Settings {
-    /// Settings with the defaults for everything that has one: 200 seats, 24 hours to drain, statuses valid for five minutes, four servers
-    /// replaced at once.
+    /// Settings with the defaults for everything that has one: 200 seats, 24 hours to drain, four servers replaced at
+    /// once.
     #[must_use]
     pub fn new(group: String, domain: String, owner: String) -> Self {
         Self {
             group,
             domain,
             owner,
-            server_url: "https://{host}/bigbluebutton/api/".to_owned(),
             seats_per_server: 200,
             drain_deadline: Some(Duration::from_hours(24)),
-            status_expires: Duration::from_mins(5),
             replace_at_once: 4,
             limits: Limits { registrations: 100, removals: 10, records: 100 },
         }
@@ -65,6 +58,6 @@ impl Settings {
     /// The URL with which a server is registered.
     #[must_use]
     pub fn url(&self, instance: &InstanceId) -> String {
-        self.server_url.replace("{host}", &instance.host(&self.domain))
+        format!("https://{}/bigbluebutton/api/", instance.host(&self.domain))
     }
 }

@@ -56,15 +56,17 @@ pub enum State {
     },
     /// It is to leave and has no meeting.
     Finishing {
-        /// What it waits for.
-        waits_for: Finish,
+        /// Since when it is drained; `None` if that is only now being written.
+        since: Option<Moment>,
+        /// What keeps it.
+        kept_by: Kept,
     },
     /// It is to leave, and Auto Scaling has stopped waiting for it. It is drained all the same.
     Retained {
         /// Since when it is drained; `None` if that is only now being written.
         since: Option<Moment>,
-        /// What keeps it; `None` when nothing does.
-        kept_by: Option<Kept>,
+        /// What keeps it.
+        kept_by: Kept,
     },
     /// It was in service, and does not answer or is not up.
     Unreachable {
@@ -149,24 +151,9 @@ pub enum Kept {
     SilentRecordings,
     /// It shows nothing of the kind, and is to show that a second time.
     SecondLook,
-}
-
-/// What a server without meetings waits for before it ends.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Finish {
-    /// For recordings to be handed over.
-    Recordings {
-        /// How many.
-        count: u32,
-    },
-    /// For the instance to say whether it has recordings that are not handed over.
-    SilentRecordings,
-    /// For the second look that shows it empty.
-    SecondLook,
-    /// For being taken out of Scalelite.
+    /// It is being taken out of Scalelite.
     Removal,
-    /// For Auto Scaling to end it.
+    /// Auto Scaling is ending it.
     End,
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use super::{Finish, Foreign, Join, Kept, Launch, Load, Source, State};
+use super::{Foreign, Join, Kept, Launch, Load, Source, State};
+use crate::Moment;
 
 impl Display for State {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Result {
@@ -22,17 +23,12 @@ impl Display for State {
             Self::Cordoned { load: None } => {
                 formatter.write_str("gets no new meetings as the operator wants, does not say how many it has")
             }
-            Self::Draining { since, kept_by } => {
-                write!(formatter, "to leave")?;
-                since.iter().try_for_each(|since| write!(formatter, " since {since}"))?;
-                write!(formatter, ", kept by {kept_by}")
+            Self::Draining { since, kept_by } => write!(formatter, "to leave{}, kept by {kept_by}", Since(*since)),
+            Self::Finishing { since, kept_by } => {
+                write!(formatter, "to leave{} and empty, kept by {kept_by}", Since(*since))
             }
-            Self::Finishing { waits_for } => write!(formatter, "to leave and empty, waits for {waits_for}"),
-            Self::Retained { kept_by: Some(kept_by), .. } => {
-                write!(formatter, "to leave, and no longer waited for by Auto Scaling, kept by {kept_by}")
-            }
-            Self::Retained { kept_by: None, .. } => {
-                formatter.write_str("to leave and empty, and no longer waited for by Auto Scaling, waits for its end")
+            Self::Retained { since, kept_by } => {
+                write!(formatter, "to leave{}, no longer waited for by Auto Scaling, kept by {kept_by}", Since(*since))
             }
             Self::Unreachable { why } => write!(formatter, "in service, but does not answer: {why}"),
             Self::Warmed { lifecycle } => write!(formatter, "in the warm pool ({lifecycle})"),
@@ -79,19 +75,18 @@ impl Display for Kept {
             Self::SilentRecordings => formatter.write_str("not knowing its recordings: the instance is silent"),
             Self::Scalelite => formatter.write_str("not knowing that Scalelite gives it no new meetings"),
             Self::SecondLook => formatter.write_str("the second look that is to show it empty"),
+            Self::Removal => formatter.write_str("its removal from Scalelite"),
+            Self::End => formatter.write_str("Auto Scaling, which is ending it"),
         }
     }
 }
 
-impl Display for Finish {
+/// ` since <moment>`, if there is one.
+struct Since(Option<Moment>);
+
+impl Display for Since {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Result {
-        match self {
-            Self::Recordings { count } => write!(formatter, "{count} recordings to be handed over"),
-            Self::SilentRecordings => formatter.write_str("the instance to say whether it has recordings"),
-            Self::SecondLook => formatter.write_str("a second look"),
-            Self::Removal => formatter.write_str("its removal from Scalelite"),
-            Self::End => formatter.write_str("Auto Scaling to end it"),
-        }
+        self.0.iter().try_for_each(|since| write!(formatter, " since {since}"))
     }
 }
 
@@ -119,6 +114,13 @@ impl Display for Source {
 
 impl Display for Load {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Result {
-        write!(formatter, "{} meetings with {} participants", self.meetings, self.participants)
+        let plural = |count| if count == 1 { "" } else { "s" };
+        let Self { meetings, participants, .. } = *self;
+        write!(
+            formatter,
+            "{meetings} meeting{} with {participants} participant{}",
+            plural(meetings),
+            plural(participants)
+        )
     }
 }

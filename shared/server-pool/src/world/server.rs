@@ -15,7 +15,7 @@ pub struct Answer {
     /// `None` if it was not asked, or did not answer. The API does not show the stages before; the [status](Self::status) does.
     #[serde(default)]
     pub unfinished_recordings: Option<u32>,
-    /// What the instance publishes of itself; `None` if it is silent.
+    /// What the instance publishes of itself; `None` if it is silent, which an old status is too.
     #[serde(default)]
     pub status: Option<Status>,
 }
@@ -54,8 +54,6 @@ pub struct Meeting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
-    /// When it looked, by its own clock.
-    pub at: Moment,
     /// Whether everything that BigBlueButton consists of is installed and active.
     pub ready: bool,
     /// How many recordings are on its disk in any stage before having been handed over.
