@@ -70,6 +70,9 @@ pub enum Step {
     Deregister {
         /// Scalelite's id.
         id: String,
+        /// Whether the server is to be asked once more just before, and nothing is to be done if it lists a meeting: since the observation
+        /// one may have begun. If it does not answer, it is deregistered.
+        unless_in_use: bool,
     },
     /// Let Auto Scaling take the instance into service, or into the warm pool (`CompleteLifecycleAction` of the launch hook, `CONTINUE`).
     CompleteLaunch,

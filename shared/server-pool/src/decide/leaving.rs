@@ -19,7 +19,7 @@ pub(super) fn leave(subject: &Subject<'_>, pool: &Pool<'_>, exit: Exit, plan: &m
     deadline.remember(subject, pool, plan);
     let is_finished = is_finished(subject, pool, is_quiet, kept_by.as_ref(), deadline, plan);
     let kept_by = if is_finished || deadline == Deadline::Passed {
-        end(subject, pool, exit, plan, budget)
+        end(subject, pool, exit, deadline, plan, budget)
     } else {
         joining::keep_record(subject, pool, plan, budget);
         kept_by.unwrap_or(Kept::SecondLook)
@@ -41,7 +41,7 @@ pub(super) fn going(subject: &Subject<'_>, plan: &mut Plan) -> State {
 
 /// What keeps it from its end; `None` if nothing does at this look.
 fn kept_by(subject: &Subject<'_>, pool: &Pool<'_>, is_quiet: bool) -> Option<Kept> {
-    if !is_quiet || !pool.world.scalelite.is_known() {
+    if !is_quiet || !is_believed(subject, pool) {
         return Some(Kept::Scalelite);
     }
     match subject.meetings() {
@@ -58,6 +58,11 @@ fn kept_by(subject: &Subject<'_>, pool: &Pool<'_>, is_quiet: bool) -> Option<Kep
         (0, None) => Some(Kept::SilentRecordings),
         (count, _) => Some(Kept::Recordings { count }),
     }
+}
+
+/// Whether Scalelite's list is believed about this server: it shows it, or others of the group, or there are none that it should show.
+fn is_believed(subject: &Subject<'_>, pool: &Pool<'_>) -> bool {
+    !subject.registrations.is_empty() || pool.lists_whom_it_should()
 }
 
 /// Whether there is nothing left to wait for.
@@ -80,7 +85,7 @@ fn is_finished(
     }
     // It has never had a meeting from this pool, so that there is nothing to ask it for; it may never have worked.
     let has_recordings = subject.known_recordings() > 0;
-    if !subject.was_registered() && pool.world.scalelite.is_known() && !shows_need && !has_recordings {
+    if !subject.was_registered() && is_believed(subject, pool) && !shows_need && !has_recordings {
         return true;
     }
     if kept_by.is_some() {
@@ -98,7 +103,14 @@ fn is_finished(
 }
 
 /// Takes a finished server out of Scalelite and lets it end; says what is left to do of that.
-fn end(subject: &Subject<'_>, pool: &Pool<'_>, exit: Exit, plan: &mut Plan, budget: &mut Budget) -> Kept {
+fn end(
+    subject: &Subject<'_>,
+    pool: &Pool<'_>,
+    exit: Exit,
+    deadline: Deadline,
+    plan: &mut Plan,
+    budget: &mut Budget,
+) -> Kept {
     let is_registered = !subject.registrations.is_empty();
     if !pool.world.scalelite.is_known() || is_registered && !budget.removal() {
         return Kept::Removal;
@@ -107,7 +119,8 @@ fn end(subject: &Subject<'_>, pool: &Pool<'_>, exit: Exit, plan: &mut Plan, budg
         plan.tag(tag::FINISHED, pool.now, "there is nothing left to wait for");
     }
     for registration in &subject.registrations {
-        plan.act(Step::Deregister { id: registration.id.clone() }, "it is finished");
+        let unless_in_use = deadline != Deadline::Passed;
+        plan.act(Step::Deregister { id: registration.id.clone(), unless_in_use }, "it is finished");
     }
     match exit {
         Exit::Hook => plan.act(Step::CompleteTermination, "it is finished"),

@@ -71,7 +71,7 @@ pub(super) fn remove_surplus(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut 
                     Look::Second => {
                         if budget.removal() {
                             plan.act(
-                                Step::Deregister { id: registration.id.clone() },
+                                Step::Deregister { id: registration.id.clone(), unless_in_use: true },
                                 "it is registered more than once, and had no meetings twice",
                             );
                         }
@@ -97,7 +97,10 @@ pub(super) fn retire(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, bu
             Look::Early => {}
             Look::Second => {
                 if budget.removal() {
-                    plan.act(Step::Deregister { id: registration.id.clone() }, "its server was not there twice");
+                    plan.act(
+                        Step::Deregister { id: registration.id.clone(), unless_in_use: true },
+                        "its server was not there twice",
+                    );
                 }
             }
         }

@@ -144,7 +144,7 @@ fn a_second_registration_is_closed_and_removed_when_the_server_is_empty_twice() 
     scene.registrations().last_mut().unwrap().tag = leaving;
     assert_eq!(scene.steps(1), []);
     scene.pass(60);
-    assert_eq!(scene.steps(1), [Step::Deregister { id: "zzz".to_owned() }]);
+    assert_eq!(scene.steps(1), [Step::Deregister { id: "zzz".to_owned(), unless_in_use: true }]);
     scene.meeting(1, 3);
     assert_eq!(scene.steps(1), [cordon("draining")]);
 }

@@ -187,6 +187,17 @@ fn what_was_registered_once_is_waited_for_even_if_scalelite_forgot_it() {
 }
 
 #[test]
+fn an_empty_list_is_not_believed_while_others_are_in_service() {
+    let mut scene = Scene::serving(2);
+    scene.draining(1);
+    scene.tag(1, tag::EMPTY, ago(60));
+    scene.registrations().clear();
+    assert_eq!(scene.steps(1), [Step::Heartbeat, untagged(tag::EMPTY)]);
+    scene.lifecycle(2, Lifecycle::TerminatingWait);
+    assert_eq!(scene.steps(1)[1], tagged(tag::FINISHED));
+}
+
+#[test]
 fn the_deadline_ends_a_meeting_at_the_second_look() {
     let mut scene = Scene::serving(2);
     scene.draining(1);
@@ -194,7 +205,7 @@ fn the_deadline_ends_a_meeting_at_the_second_look() {
     scene.tag(1, tag::DRAINING, ago(86_400));
     assert_eq!(scene.steps(1), [Step::Heartbeat, tagged(tag::OVERDUE)]);
     scene.tag(1, tag::OVERDUE, ago(60));
-    assert!(scene.steps(1).contains(&deregister(1)));
+    assert!(scene.steps(1).contains(&Step::Deregister { id: host(1), unless_in_use: false }));
     assert!(scene.steps(1).contains(&Step::CompleteTermination));
     scene.settings.drain_deadline = None;
     assert_eq!(scene.steps(1), [Step::Heartbeat, untagged(tag::OVERDUE)]);

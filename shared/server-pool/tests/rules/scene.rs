@@ -250,5 +250,5 @@ pub(crate) fn cordon(number: u8, tag: &str) -> Step {
 }
 
 pub(crate) fn deregister(number: u8) -> Step {
-    Step::Deregister { id: host(number) }
+    Step::Deregister { id: host(number), unless_in_use: true }
 }
