@@ -74,3 +74,24 @@ impl Change {
 fn reveal<S: serde::Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(SecretString::expose_secret).serialize(serializer)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn changes_are_said_in_the_words_for_changes() {
+        assert_eq!(to_value(Change::drain()).unwrap(), json!({"state": "cordon", "tag": "draining"}));
+        assert_eq!(to_value(Change::serve()).unwrap(), json!({"state": "enable", "tag": ""}));
+        assert_eq!(to_value(Change::new().state(StateChange::Disable)).unwrap(), json!({"state": "disable"}));
+    }
+
+    #[test]
+    fn a_secret_is_sent_and_not_shown() {
+        let change = Change::new().secret("hunter2".into());
+        assert_eq!(to_value(&change).unwrap(), json!({"secret": "hunter2"}));
+        assert!(!format!("{change:?}").contains("hunter2"));
+    }
+}

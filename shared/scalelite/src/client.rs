@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bigbluebutton::{Address, Transport, signature::signed};
+use bigbluebutton::{Address, Failure, Transport, signature::signed};
 use reqwest::{Method, header::CONTENT_TYPE};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
@@ -120,19 +120,18 @@ impl Client {
     /// [`Error::IdTaken`]; [`Error::OutcomeUnknown`] when the server is not on the list (it still may appear) or the list cannot be read.
     pub async fn add(&self, url: &str, secret: &SecretString, deadline: Instant) -> Result<Server, Error> {
         let body = json!({"server": {"url": url, "secret": secret.expose_secret()}});
-        let error = match self.post(Call::Add, &body, deadline).await {
-            Ok(body) => return read(Call::Add, &body),
-            // A connection that was never made carried nothing.
-            Err(error @ Error::Transport(bigbluebutton::TransportError::Connect(_))) => return Err(error),
-            Err(error) if error.is_transient() => error,
-            Err(error) => return Err(error),
+        let error = match self.post(Call::Add, &body, deadline).await.and_then(|body| read(Call::Add, &body)) {
+            Ok(server) => return Ok(server),
+            Err(error) if error.means_no_effect() => return Err(error),
+            Err(error) => error,
         };
         let unknown = |source| Err(Error::OutcomeUnknown { call: Call::Add.name(), source: Box::new(source) });
         let Ok(servers) = self.servers(deadline).await else { return unknown(error) };
         let host = Address::parse(url).map(|address| address.host().to_owned()).unwrap_or_default();
-        match servers.iter().position(|server| server.url == url) {
-            Some(place) => Ok(servers.into_iter().nth(place).ok_or(error)?),
-            None if servers.iter().any(|server| server.id == host) => Err(Error::IdTaken { id: host }),
+        let id_is_taken = servers.iter().any(|server| server.id == host);
+        match servers.into_iter().find(|server| server.url == url) {
+            Some(server) => Ok(server),
+            None if id_is_taken => Err(Error::IdTaken { id: host }),
             None => unknown(error),
         }
     }
@@ -210,11 +209,11 @@ impl Client {
         match classify(status, &content_type, &body).await {
             Answer::Success(_) => Ok(body),
             Answer::Refused(refusal) => Err(Error::Refused { call: name, refusal }),
-            Answer::Failed(bigbluebutton::Failure::Checksum) => Err(Error::WrongSecret),
-            Answer::Failed(bigbluebutton::Failure::Unsupported) => Err(Error::NotUnderstood { call: name }),
-            Answer::Failed(bigbluebutton::Failure::Other) | Answer::Unusable => {
-                Err(Error::Unusable { call: name, status })
-            }
+            Answer::Failed(Failure::Checksum) => Err(Error::WrongSecret),
+            Answer::Failed(Failure::Unsupported) => Err(Error::NotUnderstood { call: name }),
+            Answer::Failed(Failure::Other) => Err(Error::Failed { call: name }),
+            Answer::Unusable if matches!(status, 401 | 403) => Err(Error::NotLetThrough { call: name, status }),
+            Answer::Unusable => Err(Error::Unusable { call: name, status }),
         }
     }
 }

@@ -19,6 +19,20 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
     },
+    /// What stands in front of Scalelite did not let the call through: the header's secret is missing or another, or the host's name is.
+    #[error("the call {call} was not let through to Scalelite: HTTP status {status}")]
+    NotLetThrough {
+        /// The call.
+        call: &'static str,
+        /// The HTTP status: 401 or 403.
+        status: u16,
+    },
+    /// Scalelite says that it failed, in no words that are known.
+    #[error("Scalelite failed to carry out {call}")]
+    Failed {
+        /// The call.
+        call: &'static str,
+    },
     /// JSON that is not what this call answers.
     #[error("what Scalelite answered to {call} is not of the form that is known")]
     Malformed {
@@ -64,14 +78,33 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Client(_)) => false,
-            Self::Transport(_) | Self::Unusable { .. } | Self::OutcomeUnknown { .. } => true,
+            Self::Transport(TransportError::Client(_) | TransportError::TooLarge { .. }) => false,
+            Self::Transport(_) | Self::Unusable { .. } | Self::Failed { .. } | Self::OutcomeUnknown { .. } => true,
             Self::Address(_)
+            | Self::NotLetThrough { .. }
             | Self::Malformed { .. }
             | Self::WrongSecret
             | Self::NotUnderstood { .. }
             | Self::Refused { .. }
             | Self::IdTaken { .. } => false,
+        }
+    }
+
+    /// Whether the call certainly changed nothing.
+    pub(crate) fn means_no_effect(&self) -> bool {
+        match self {
+            Self::Transport(TransportError::Client(_) | TransportError::Connect(_))
+            | Self::Address(_)
+            | Self::NotLetThrough { .. }
+            | Self::WrongSecret
+            | Self::NotUnderstood { .. }
+            | Self::Refused { .. }
+            | Self::IdTaken { .. } => true,
+            Self::Transport(_)
+            | Self::Unusable { .. }
+            | Self::Failed { .. }
+            | Self::Malformed { .. }
+            | Self::OutcomeUnknown { .. } => false,
         }
     }
 }

@@ -53,9 +53,9 @@ impl Client {
                     pause = FIRST_PAUSE;
                 }
                 Err(error) if error.is_transient() => {
-                    let next = Instant::now() + pause.mul_f64(fastrand::f64());
                     last_failure = Some(error);
-                    if next >= bounds.deadline {
+                    let next = Instant::now() + pause.mul_f64(fastrand::f64());
+                    if number == bounds.calls || next >= bounds.deadline {
                         break;
                     }
                     sleep_until(next).await;

@@ -83,3 +83,93 @@ fn load<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Er
         Load::Word(word) => word.parse().map(Some).map_err(|_not_shown| D::Error::custom("expected a number")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn server() -> Value {
+        json!({
+            "id": "vc-a.example.org",
+            "url": "https://vc-a.example.org/bigbluebutton/api/",
+            "secret": "hunter2",
+            "tag": "",
+            "bbb_version": "",
+            "state": "enabled",
+            "load": 4.0,
+            "load_multiplier": "1.0",
+            "online": "online",
+        })
+    }
+
+    fn with(field: &str, value: Value) -> Result<Server, serde_json::Error> {
+        let mut server = server();
+        server[field] = value;
+        serde_json::from_str(&server.to_string())
+    }
+
+    #[test]
+    fn a_server_as_it_is_listed() {
+        let read: Server = serde_json::from_value(server()).unwrap();
+        assert_eq!(
+            (read.state, read.online, read.load, &read.tag),
+            (State::Enabled, Availability::Online, Some(4.0), &None)
+        );
+        assert!(read.takes_meetings() && read.has_secret(&"hunter2".into()) && !read.has_secret(&"hunter".into()));
+        assert!(!format!("{read:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_takes_no_meetings() {
+        for (field, value) in [
+            ("state", json!("cordoned")),
+            ("state", json!("disabled")),
+            ("online", json!("offline")),
+            ("load", json!("unavailable")),
+            ("tag", json!("draining")),
+        ] {
+            assert!(!with(field, value.clone()).unwrap().takes_meetings(), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn loads_and_tags_come_in_several_forms() {
+        assert_eq!(with("load", json!(17)).unwrap().load, Some(17.0));
+        assert_eq!(with("load", json!("17.5")).unwrap().load, Some(17.5));
+        assert_eq!(with("load", json!("unavailable")).unwrap().load, None);
+        assert_eq!(with("tag", Value::Null).unwrap().tag, None);
+        assert_eq!(with("tag", json!("gpu")).unwrap().tag.as_deref(), Some("gpu"));
+        let mut without = server();
+        without.as_object_mut().unwrap().remove("tag");
+        assert_eq!(serde_json::from_value::<Server>(without).unwrap().tag, None);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_guessed() {
+        for (field, value) in [
+            ("state", json!("enable")),
+            ("state", json!("maintenance")),
+            ("state", Value::Null),
+            ("online", json!(true)),
+            ("load", json!("much")),
+            ("load", Value::Null),
+            ("id", json!(7)),
+            ("url", Value::Null),
+            ("secret", Value::Null),
+        ] {
+            let error = with(field, value.clone()).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{field} {value}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_makes_it_fall_over(bytes: Vec<u8>, text in "[\\[\\]{}\":,a-z0-9. ]{0,80}") {
+            let _either = serde_json::from_slice::<Vec<Server>>(&bytes);
+            let _either = serde_json::from_str::<Vec<Server>>(&text);
+        }
+    }
+}

@@ -41,3 +41,23 @@ impl Header {
         Ok(Self { name, value })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_not_shown() {
+        let header = Header::new("X-Scalelite-Management", &"hunter2".into()).unwrap();
+        let settings =
+            Settings { url: "https://a.example.org/".into(), secret: "hunter2".into(), header: Some(header) };
+        assert!(!format!("{settings:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_no_header() {
+        for (name, value) in [("", "a"), ("a b", "a"), ("a:", "a"), ("a", "b\r\nc: d"), ("a", "\u{0}")] {
+            assert_eq!(Header::new(name, &value.into()).unwrap_err(), InvalidHeader);
+        }
+    }
+}
