@@ -13,7 +13,7 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core import lambda_runtime
 
-from . import response_url
+from . import control, response_url
 
 NEEDS = {
     "ministack.app:app": "scope, receive, send",
@@ -27,9 +27,11 @@ GRACE_SECONDS = 2.0
 
 
 async def _gateway(scope, receive, send):
-    """MiniStack, with the place in front where custom resources PUT their answers."""
+    """MiniStack, with two places in front: where custom resources PUT their answers, and the control of the clock."""
     if scope["type"] == "http" and response_url.serves(scope["path"]):
         await response_url.handle(scope, receive, send)
+    elif scope["type"] == "http" and control.serves(scope["path"]):
+        await control.handle(scope, receive, send)
     else:
         await ministack.app(scope, receive, send)
 
@@ -42,6 +44,8 @@ def _config() -> Config:
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{ministack._resolve_port()}"]
     config.keep_alive_timeout = 75
+    # By default a connection is closed after a thousand requests, without a word beforehand.
+    config.keep_alive_max_requests = 2**31
     config.graceful_timeout = GRACE_SECONDS / 2
     config.loglevel = ministack.LOG_LEVEL
     return config
