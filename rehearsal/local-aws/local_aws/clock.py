@@ -4,6 +4,9 @@ Every service reads the time of this process, so moving the clock moves all of t
 schedules, alarms, sessions. What is due on the way happens at its own moment and in order, each thing only when what
 came before has come to rest, so that an hour passes in seconds and looks as it would have looked in an hour.
 
+Only the time of day moves. What waits for so and so many real seconds, such as the time-out of a function or a
+connection that is kept open, does not notice.
+
 Whoever runs functions whose clock should move too names a file in `CLOCK_FILE`: its first eight bytes are kept at the
 number of nanoseconds that this clock is ahead, a signed little-endian integer.
 """

@@ -44,8 +44,6 @@ def _config() -> Config:
     config = Config()
     config.bind = [f"{os.environ['BIND_HOST']}:{ministack._resolve_port()}"]
     config.keep_alive_timeout = 75
-    # By default a connection is closed after a thousand requests, without a word beforehand.
-    config.keep_alive_max_requests = 2**31
     config.graceful_timeout = GRACE_SECONDS / 2
     config.loglevel = ministack.LOG_LEVEL
     return config
