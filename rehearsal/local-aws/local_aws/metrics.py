@@ -34,6 +34,7 @@ NEEDS: dict[str, str | type] = {
 logger = logging.getLogger("local_aws.metrics")
 
 _EVALUATION_SECONDS = 60
+_FURTHER_PERIODS = 2
 # Limits of the embedded metric format.
 _MOST_DIMENSIONS, _MOST_METRICS, _MOST_VALUES = 30, 100, 100
 
@@ -92,12 +93,24 @@ def _points(alarm: dict) -> list[dict]:
 
 
 def _datapoints(alarm: dict, now: float) -> list[float | None]:
-    """The statistic of each of the alarm's last whole periods, the latest first; None where there is no data."""
+    """The data points that an alarm is judged by, the latest first; None where there are none.
+
+    CloudWatch looks a little further back than the alarm says, so that a gap does not count while there are enough
+    data points: five periods for an alarm over three, in its documentation's example.
+    """
+    wanted = int(alarm.get("EvaluationPeriods", 1))
+    found = _periods(alarm, now, wanted + _FURTHER_PERIODS)
+    known = [one for one in found if one is not None]
+    return known[:wanted] if len(known) >= wanted else found[:wanted]
+
+
+def _periods(alarm: dict, now: float, number_of_periods: int) -> list[float | None]:
+    """The statistic of each of the last whole periods."""
     period = int(alarm.get("Period", 60))
     end = now // 60 * 60
     statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
     points, found = _points(alarm), []
-    for number in range(int(alarm.get("EvaluationPeriods", 1))):
+    for number in range(number_of_periods):
         start, stop = end - (number + 1) * period, end - number * period
         within = [one for one in points if start <= one["Timestamp"] < stop
                   and alarm.get("Unit") in (None, "", one.get("Unit"))]
