@@ -60,6 +60,14 @@ fn works(subject: &Subject<'_>, pool: &Pool<'_>, being_replaced: bool) -> State 
     }
 }
 
+/// Whether a server waits for nothing but its registration.
+pub(super) fn is_about_to_register(subject: &Subject<'_>, pool: &Pool<'_>) -> bool {
+    let is_welcome = matches!(subject.lifecycle(), Some(Lifecycle::InService | Lifecycle::PendingWait));
+    is_welcome
+        && subject.wish().is_none()
+        && matches!(standing(subject, pool, false), State::Joining { waits_for: Join::Registration })
+}
+
 /// Does what a server needs to get meetings.
 pub(super) fn join(
     subject: &Subject<'_>,

@@ -2,8 +2,8 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::Subject;
-use crate::{Group, InstanceId, LaunchTemplate, Lifecycle, Member, Moment, Registration, Settings, World};
+use super::{Subject, joining};
+use crate::{Group, InstanceId, LaunchTemplate, Member, Moment, Registration, Settings, World};
 
 /// The world as this pool's servers are found in it.
 #[derive(Debug)]
@@ -81,12 +81,10 @@ impl<'a> Pool<'a> {
     }
 
     /// Whether Scalelite's list can be believed when it does not show a server: an empty one is what a lost cache looks like, and is
-    /// believed only if nobody is in service who will be in the next one.
+    /// believed only if nobody is about to be in the next one.
     pub(super) fn lists_whom_it_should(&self) -> bool {
-        let mut members = self.subjects.values().filter(|subject| subject.member.is_some());
-        let in_service = |subject: &Subject<'_>| subject.lifecycle() == Some(Lifecycle::InService) && subject.answers();
-        self.world.scalelite.is_known()
-            && (members.clone().any(|subject| !subject.registrations.is_empty()) || !members.any(in_service))
+        let Some(list) = self.world.scalelite.known() else { return false };
+        !list.is_empty() || !self.subjects.values().any(|subject| joining::is_about_to_register(subject, self))
     }
 
     /// Whether an instance was launched from something else than what the group launches today.
