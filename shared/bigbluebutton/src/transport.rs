@@ -16,7 +16,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(70);
 /// How to reach servers. The default is what the environment says: the system's root certificates or those of `SSL_CERT_FILE`, and `HTTPS_PROXY`.
 #[derive(Debug, Clone, Default)]
 pub struct TransportOptions {
-    /// Certificates in PEM that are trusted besides the system's.
+    /// Certificates in PEM that are trusted besides the system's; empty for none.
     pub extra_roots: Vec<u8>,
     /// A proxy for every request but those to 127.0.0.1, instead of the environment's.
     pub proxy: Option<String>,
@@ -31,9 +31,12 @@ pub struct Transport {
 /// A request that got no answer, or not all of it. It names no URL.
 #[derive(Debug, thiserror::Error)]
 pub enum TransportError {
-    /// The HTTP client could not be made: a certificate or the proxy is not what it should be.
+    /// The HTTP client could not be made: a certificate or the proxy's URL is not what it should be.
     #[error("make the HTTP client")]
     Client(#[source] reqwest::Error),
+    /// What was given as root certificates has none in it.
+    #[error("there is no certificate among the extra roots")]
+    NoCertificate,
     /// No connection: the request was certainly not seen.
     #[error("connect")]
     Connect(#[source] reqwest::Error),
@@ -79,7 +82,7 @@ impl Transport {
     /// Makes the HTTP client; reads the root certificates.
     ///
     /// # Errors
-    /// [`TransportError::Client`].
+    /// [`TransportError::Client`], [`TransportError::NoCertificate`].
     pub fn new(options: &TransportOptions) -> Result<Self, TransportError> {
         let mut builder = Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -88,6 +91,9 @@ impl Transport {
             .redirect(redirect::Policy::none());
         if !options.extra_roots.is_empty() {
             let roots = Certificate::from_pem_bundle(&options.extra_roots).map_err(TransportError::Client)?;
+            if roots.is_empty() {
+                return Err(TransportError::NoCertificate);
+            }
             builder = builder.tls_certs_merge(roots);
         }
         if let Some(proxy) = &options.proxy {

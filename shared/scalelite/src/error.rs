@@ -78,7 +78,9 @@ impl Error {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Client(_) | TransportError::TooLarge { .. }) => false,
+            Self::Transport(
+                TransportError::Client(_) | TransportError::NoCertificate | TransportError::TooLarge { .. },
+            ) => false,
             Self::Transport(_) | Self::Unusable { .. } | Self::Failed { .. } | Self::OutcomeUnknown { .. } => true,
             Self::Address(_)
             | Self::NotLetThrough { .. }
@@ -93,7 +95,7 @@ impl Error {
     /// Whether the call certainly changed nothing.
     pub(crate) fn means_no_effect(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Client(_) | TransportError::Connect(_))
+            Self::Transport(TransportError::Client(_) | TransportError::NoCertificate | TransportError::Connect(_))
             | Self::Address(_)
             | Self::NotLetThrough { .. }
             | Self::WrongSecret

@@ -135,7 +135,7 @@ impl Server {
         if self.processes_recordings {
             self.recordings.retain_mut(|recording| recording.pass(now));
         }
-        let due = |status: &Status| now.duration_since(status.written).is_ok_and(|age| age >= STATUS_EVERY);
+        let due = |status: &Status| now.duration_since(status.written).map_or(true, |age| age >= STATUS_EVERY);
         if self.agent == Agent::Writes && self.status.as_ref().is_none_or(due) {
             self.status = Some(Status { written: now, ready: self.ready, unfinished: self.recordings.len() });
         }

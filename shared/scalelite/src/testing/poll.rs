@@ -41,7 +41,8 @@ impl Scalelite {
                     .map(|meeting| {
                         // The number of participants includes the moderators already.
                         let people = meeting.people() + meeting.moderators;
-                        let is_young = now.duration_since(meeting.created).is_ok_and(|age| age < LOAD_JOIN_BUFFER_TIME);
+                        let is_young =
+                            now.duration_since(meeting.created).map_or(true, |age| age < LOAD_JOIN_BUFFER_TIME);
                         if is_young { people.max(LOAD_MIN_USER_COUNT) } else { people }
                     })
                     .sum();
