@@ -29,6 +29,7 @@
 //! assert!(scalelite.is_chosen_for_meetings(&id));
 //! ```
 
+mod answers;
 mod api;
 mod cache;
 mod http;

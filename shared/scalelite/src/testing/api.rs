@@ -1,4 +1,6 @@
 //! What the management API does.
+//!
+//! Scalelite 1.8.5: `app/controllers/api/servers_controller.rb`, `app/models/server.rb` lines 66 to 73 (ids).
 
 use std::time::SystemTime;
 

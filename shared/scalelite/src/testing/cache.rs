@@ -1,4 +1,6 @@
 //! What Scalelite keeps in Redis, and how a record of a server is saved: only what changed since it was read.
+//!
+//! Scalelite 1.8.5: `app/models/server.rb` (`save!` and the handlers of states, lines 127 to 155), `app/models/meeting.rb`.
 
 use std::{
     collections::BTreeMap,

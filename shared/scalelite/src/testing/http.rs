@@ -20,8 +20,9 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{
-    Listed, NotDone, Scalelite, Update,
-    request::{self, Call, Rejected},
+    NotDone, Scalelite, Update,
+    answers::{answer_json, empty_html, error, not_done, page, reject, shown},
+    request::{self, Call},
 };
 use crate::StateChange;
 
@@ -265,65 +266,4 @@ fn update(scalelite: &mut Scalelite, id: &str, server: &Value) -> Response {
         Ok(server) => answer_json(StatusCode::OK, &shown(&server)),
         Err(reason) => not_done(reason, id),
     }
-}
-
-/// A server as the API writes it: the load is a number or a word, the multiplier a string.
-fn shown(server: &Listed) -> Value {
-    let Listed { id, url, secret, tag, state, load, load_multiplier, online } = server;
-    json!({
-        "id": id,
-        "url": url,
-        "secret": secret,
-        "tag": tag,
-        "bbb_version": "",
-        "state": match state {
-            crate::State::Enabled => "enabled",
-            crate::State::Cordoned => "cordoned",
-            crate::State::Disabled => "disabled",
-        },
-        "load": load.map_or_else(|| json!("unavailable"), |load| json!(load)),
-        "load_multiplier": format!("{load_multiplier:?}"),
-        "online": if *online { "online" } else { "offline" },
-    })
-}
-
-fn not_done(reason: NotDone, id: &str) -> Response {
-    match reason {
-        NotDone::NoSuchServer => error(StatusCode::NOT_FOUND, &format!("Couldn't find server with id={id}")),
-        NotDone::MeetingNotEnded => error(StatusCode::BAD_REQUEST, &format!("Couldn't disable server id={id}")),
-        NotDone::Crashed => empty_html(StatusCode::INTERNAL_SERVER_ERROR),
-    }
-}
-
-fn reject(reason: Rejected) -> Response {
-    let (key, text) = match reason {
-        Rejected::BrokenJson => return empty_html(StatusCode::BAD_REQUEST),
-        Rejected::UnsupportedRequest => ("unsupportedRequest", "This request is not supported."),
-        Rejected::UnsupportedContentType => {
-            ("unsupportedContentType", "POST request Content-Type is missing or unsupported")
-        }
-        Rejected::Checksum => ("checksumError", "You did not pass the checksum security check"),
-    };
-    let xml = format!(
-        "<?xml version=\"1.0\"?>\n<response>\n  <returncode>FAILED</returncode>\n  <messageKey>{key}</messageKey>\n  \
-         <message>{text}</message>\n</response>\n"
-    );
-    ([(header::CONTENT_TYPE, "application/xml; charset=utf-8")], xml).into_response()
-}
-
-fn answer_json(status: StatusCode, body: &Value) -> Response {
-    (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body.to_string()).into_response()
-}
-
-fn error(status: StatusCode, text: &str) -> Response {
-    answer_json(status, &json!({ "error": text }))
-}
-
-fn empty_html(status: StatusCode) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], "").into_response()
-}
-
-fn page(status: StatusCode) -> Response {
-    let html = format!("<html>\r\n<head><title>{status}</title></head>\r\n<body></body>\r\n</html>\r\n");
-    (status, [(header::CONTENT_TYPE, "text/html")], html).into_response()
 }

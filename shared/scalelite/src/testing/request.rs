@@ -1,4 +1,6 @@
 //! What a request has to be before the API looks at it.
+//!
+//! Scalelite 1.8.5: `app/controllers/concerns/api_helper.rb` lines 20 to 51, `config/routes.rb` lines 36 to 49.
 
 use axum::http::{HeaderMap, Method, Uri, header};
 use bigbluebutton::{SecretString, signature};

@@ -1,4 +1,6 @@
 //! What Scalelite does for the people who meet: choosing servers, and finding them again.
+//!
+//! Scalelite 1.8.5: `app/controllers/bigbluebutton_api_controller.rb`, `app/models/server.rb` lines 289 to 336 (the choice).
 
 use std::time::SystemTime;
 
