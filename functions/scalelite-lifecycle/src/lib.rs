@@ -1,6 +1,6 @@
 //! Keeps a pool of BigBlueButton servers, Scalelite and DNS in step with Auto Scaling, and never ends a running meeting to do so.
 //!
-//! Every tick [observes](observe) the world, has [`server_pool::decide`] say what is to be done, [does](act) it, and [tells](report) what was
+//! Every tick observes the world, has [`server_pool::decide`] say what is to be done, does it, and tells what was
 //! done and how things stand. It remembers nothing that matters: an event that is lost, a tick that dies half-way and a cache that is emptied
 //! heal on the next tick.
 //!
