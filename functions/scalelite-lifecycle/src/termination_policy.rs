@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custom_resource::with_causes;
 use server_pool::{
-    InstanceId, Load, Mark, Meetings, RegistrationState, tag,
+    InstanceId, Load, Mark, Meeting, Meetings, RegistrationState, tag,
     termination::{self, Candidate, Needed, Occupancy},
 };
 use tokio::{
@@ -75,11 +75,10 @@ pub(crate) async fn choose(
             .collect(),
         _ => BTreeSet::new(),
     };
-    let wall = clients.clock.moment();
     let known = ids.iter().map(|&id| {
         let occupancy = match answers.get(id).map(|answer| &answer.meetings) {
             Some(Meetings::Listed(meetings)) => {
-                Occupancy::Answered { load: load(meetings, wall), cordoned: cordoned.contains(id) }
+                Occupancy::Answered { load: load(meetings), cordoned: cordoned.contains(id) }
             }
             _ if is_unused(id) => Occupancy::Unused,
             _ => Occupancy::Unknown,
@@ -114,7 +113,9 @@ fn needed(question: &Candidates) -> Vec<Needed> {
     needed.collect()
 }
 
-fn load(meetings: &[server_pool::Meeting], _now: server_pool::Moment) -> Load {
-    let participants = meetings.iter().map(|meeting| meeting.participants).sum();
-    Load { meetings: u32::try_from(meetings.len()).unwrap_or(u32::MAX), participants, ..Load::default() }
+/// What a server has. The participants of a breakout room are in the meeting that it belongs to as well.
+fn load(meetings: &[Meeting]) -> Load {
+    let participants = meetings.iter().filter(|meeting| !meeting.breakout).map(|meeting| meeting.participants);
+    let count = u32::try_from(meetings.len()).unwrap_or(u32::MAX);
+    Load { meetings: count, participants: participants.fold(0, u32::saturating_add), ..Load::default() }
 }
