@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-
-from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import kms, sns
 
+from .. import service_principals
 from .identities import Identity, invalid
 
 NEEDS = {
-    "ministack.core.iam_evaluator:evaluate": "ctx, policies, *limits",
-    "ministack.core.iam_evaluator:parse_policy_document": "doc",
     "ministack.services.kms:_resolve_key": "key_id_or_arn",
     "ministack.services.sns:_topic_by_arn_any_scope": "topic_arn",
 }
 
 _SERVICE = "ses.amazonaws.com"
-_CALLER = {"aws:principalisawsservice": "true", "aws:principalservicename": _SERVICE}
 
 
 def check(identity: Identity, arn: str) -> None:
@@ -35,7 +30,7 @@ def check(identity: Identity, arn: str) -> None:
     if attributes.get("FifoTopic") == "true":
         raise invalid(f"SNS topic {arn} is a FIFO topic, which Amazon SES does not support.")
     source = {"aws:sourceaccount": get_account_id(), "aws:sourcearn": identity.arn}
-    if not _allows(attributes.get("Policy"), "sns:Publish", arn, source):
+    if not service_principals.allowed(attributes.get("Policy"), _SERVICE, "sns:Publish", arn, source):
         raise invalid(f"SNS topic {arn} does not allow Amazon SES to publish to it.")
     if key := attributes.get("KmsMasterKeyId"):
         _check_key(arn, key)
@@ -46,29 +41,8 @@ def _check_key(topic: str, key_id: str) -> None:
     key = kms._resolve_key(key_id)
     through = {"kms:viaservice": f"sns.{get_region()}.amazonaws.com", "kms:encryptioncontext:aws:sns:topicarn": topic}
     usable = key is not None and key["KeyState"] == "Enabled" and all(
-        _allows(key.get("Policy"), action, key["Arn"], through) for action in ("kms:GenerateDataKey", "kms:Decrypt")
+        service_principals.allowed(key.get("Policy"), _SERVICE, action, key["Arn"], through)
+        for action in ("kms:GenerateDataKey", "kms:Decrypt")
     )
     if not usable:
         raise invalid(f"SNS topic {topic} is encrypted with a key that Amazon SES may not use.")
-
-
-def _names_service(statement: dict) -> bool:
-    principal = statement.get("Principal")
-    if not isinstance(principal, dict):
-        return principal == "*"
-    named = [principal.get("Service", []), principal.get("AWS", [])]
-    service, account = ([one] if isinstance(one, str) else one for one in named)
-    return any(one in (_SERVICE, "*") for one in service) or "*" in account
-
-
-def _allows(policy, action: str, resource: str, context: dict) -> bool:
-    """Whether a resource's policy lets SES do something; no identity policy helps a service."""
-    document = json.loads(policy) if isinstance(policy, str) and policy else policy or {}
-    statements = document.get("Statement", [])
-    statements = [statements] if isinstance(statements, dict) else statements
-    request = iam_evaluator.EvalContext(
-        principal_arn="", principal_type="Service", principal_account="", action=action, resource_arn=resource,
-        region=get_region(), service_context={**_CALLER, **context},
-    )
-    named = {"Statement": [one for one in statements if _names_service(one)]}
-    return iam_evaluator.evaluate(request, [iam_evaluator.parse_policy_document(named)]).decision == "Allow"
