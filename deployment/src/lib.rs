@@ -3,7 +3,6 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`functions`] | builds the Lambda functions' bootstraps and zips them reproducibly |
-//! | [`template`] | reads CloudFormation templates, YAML with short forms or JSON, into one long form |
 //! | [`package`] | uploads nested templates and function code under content-hashed keys |
 //! | [`change_set`] | prepares, shows and executes change sets |
 //! | [`events`] | follows a stack and all its nested stacks as one stream of events |
@@ -18,6 +17,5 @@ pub mod events;
 pub mod functions;
 pub mod package;
 pub mod stack;
-pub mod template;
 
 pub use archive::ArchiveError;

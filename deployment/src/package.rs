@@ -16,10 +16,11 @@ use aws_sdk_s3::operation::head_object::HeadObjectError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use serde_json::{Value, json};
+use stack_template::template::{Location, Template, TemplateError, pointer_to};
 
 use crate::archive::{self, ArchiveError};
 use crate::digest;
-use crate::template::{Location, Template, TemplateError, pointer_to};
+
 
 /// Where artifacts are put.
 #[derive(Debug, Clone)]
@@ -180,7 +181,10 @@ struct Packager<'a> {
 impl Packager<'_> {
     /// Packages one template; returns its rewritten body and its key.
     async fn template(&mut self, path: PathBuf) -> Result<(Value, String), PackageError> {
-        let mut template = Template::read(&path).await?;
+        let mut template = match tokio::fs::read_to_string(&path).await {
+            Ok(text) => Template::parse(&path, &text)?,
+            Err(source) => return Err(TemplateError::Read { file: path, source }.into()),
+        };
         self.open.push(path.clone());
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
         for reference in references(&template) {

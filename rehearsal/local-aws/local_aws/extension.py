@@ -10,7 +10,8 @@ from . import guard
 # In this order: a part may use what an earlier one has put in place.
 _PARTS = (
     "clock", "server", "service_principals", "metrics", "functions", "events", "route53", "acm", "images",
-    "public_parameters", "instances", "access_keys", "secrets_manager", "cloudformation", "autoscaling", "ses", "iam",
+    "public_parameters", "instances", "access_keys", "secrets_manager", "publishing", "cloudformation", "networks",
+    "datastores", "containers", "application_autoscaling", "load_balancers", "monitoring", "autoscaling", "ses", "iam",
     "server_authorization",
 )
 

@@ -50,7 +50,7 @@ def allowed(policy, service: str, action: str, resource: str, context: dict[str,
     caller = {} if role else {"aws:principalisawsservice": "true", "aws:principalservicename": service}
     request = iam_evaluator.EvalContext(
         principal_arn=role, principal_type="Service", principal_account="", action=action, resource_arn=resource,
-        region=get_region(), service_context={**caller, **context},
+        region=get_region(), secure_transport=True, service_context={**caller, **context},
     )
     named = {"Statement": [one for one in statements if _named(one, service, role)]}
     return iam_evaluator.evaluate(request, [iam_evaluator.parse_policy_document(named)]).decision == "Allow"

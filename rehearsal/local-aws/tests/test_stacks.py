@@ -111,49 +111,6 @@ Outputs:
         self.assertEqual(self.delete(stack)["StackStatus"], "DELETE_COMPLETE")
 
 
-class Workloads(LocalAwsTest):
-    """Types of the cluster's stacks."""
-
-    def test_capacity_services_and_what_scales_them(self):
-        group = "arn:aws:autoscaling:eu-central-1:123456789012:autoScalingGroup:1:autoScalingGroupName/it"
-        template = {
-            "Parameters": {"Count": {"Type": "Number", "Default": 2}},
-            "Resources": {
-                "Cluster": {"Type": "AWS::ECS::Cluster"},
-                "Capacity": {"Type": "AWS::ECS::CapacityProvider", "Properties": {"AutoScalingGroupProvider": {
-                    "AutoScalingGroupArn": group, "ManagedScaling": {"Status": "ENABLED", "TargetCapacity": "80"}}}},
-                "Task": {"Type": "AWS::ECS::TaskDefinition", "Properties": {
-                    "Family": "it", "ContainerDefinitions": [{"Name": "c", "Image": "i", "Memory": 128}]}},
-                "Service": {"Type": "AWS::ECS::Service", "Properties": {
-                    "Cluster": {"Ref": "Cluster"}, "TaskDefinition": {"Ref": "Task"}, "DesiredCount": {"Ref": "Count"},
-                    "CapacityProviderStrategy": [{"CapacityProvider": {"Ref": "Capacity"}, "Weight": "1"}]}},
-                "Target": {"Type": "AWS::ApplicationAutoScaling::ScalableTarget", "Properties": {
-                    "ResourceId": {"Fn::Sub": "service/${Cluster}/${Service.Name}"}, "ServiceNamespace": "ecs",
-                    "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": 1, "MaxCapacity": 4}},
-                "Policy": {"Type": "AWS::ApplicationAutoScaling::ScalingPolicy", "Properties": {
-                    "PolicyName": "p", "PolicyType": "TargetTrackingScaling", "ScalingTargetId": {"Ref": "Target"}}},
-                "Topic": {"Type": "AWS::SNS::Topic"},
-                "Events": {"Type": "AWS::RDS::EventSubscription", "Properties": {"SnsTopicArn": {"Ref": "Topic"}}}},
-            "Outputs": {name: {"Value": {"Ref": name}} for name in (
-                "Cluster", "Capacity", "Service", "Target", "Policy", "Events")}}
-        stack = self.create(template)
-        self.assertEqual(stack["StackStatus"], "CREATE_COMPLETE")
-        found = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
-        self.assertTrue(found["Target"].endswith("|ecs:service:DesiredCount|ecs"))
-        self.assertIn(":resource/ecs/service/", found["Policy"])
-        ecs = self.server.client("ecs")
-        provider = ecs.describe_capacity_providers(capacityProviders=[found["Capacity"]])["capacityProviders"][0]
-        self.assertEqual(provider["autoScalingGroupProvider"]["managedScaling"]["targetCapacity"], 80)
-        count = lambda: ecs.describe_services(  # noqa: E731
-            cluster=found["Cluster"], services=[found["Service"]])["services"][0]["desiredCount"]
-        self.assertEqual(count(), 2)
-        stack = self.update(stack, template, Parameters=[{"ParameterKey": "Count", "ParameterValue": "3"}])
-        self.assertEqual((stack["StackStatus"], count()), ("UPDATE_COMPLETE", 3))
-        self.assertEqual(self.delete(stack)["StackStatus"], "DELETE_COMPLETE")
-        providers = ecs.describe_capacity_providers(capacityProviders=[found["Capacity"]])["capacityProviders"]
-        self.assertEqual(providers, [])
-
-
 class Nested(LocalAwsTest):
     @classmethod
     def setUpClass(cls):
@@ -257,6 +214,38 @@ class Nested(LocalAwsTest):
         self.assertEqual(stack["StackStatus"], "UPDATE_COMPLETE")
         self.assertEqual((self.value(), self.child(stack)), ("newer", child_id))
 
+    def test_what_a_child_made_goes_before_what_it_was_made_of(self):
+        """Both when an update is rolled back and when a child is taken out."""
+        network = {"Parameters": {"More": {"Type": "String"}}, "Conditions": {"More": {"Fn::Equals": [{"Ref": "More"}, "yes"]}},
+                   "Resources": {
+                       "Vpc": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.88.0.0/16"}},
+                       "Subnet": {"Type": "AWS::EC2::Subnet", "Condition": "More", "Properties": {
+                           "VpcId": {"Ref": "Vpc"}, "CidrBlock": "10.88.1.0/24"}}},
+                   "Outputs": {"Subnet": {"Value": {"Fn::If": ["More", {"Ref": "Subnet"}, "none"]}}}}
+        mount = {"Parameters": {"Subnet": {"Type": "String"}}, "Conditions": {
+                     "Mounted": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Subnet"}, "none"]}]}},
+                 "Resources": {
+                     "Files": {"Type": "AWS::EFS::FileSystem"},
+                     "Target": {"Type": "AWS::EFS::MountTarget", "Condition": "Mounted", "Properties": {
+                         "FileSystemId": {"Ref": "Files"}, "SubnetId": {"Ref": "Subnet"}, "SecurityGroups": []}}}}
+        def template(more, mounted=True, **last):
+            children = {"Network": self.nested(network)}
+            children["Network"]["Properties"]["Parameters"] = {"More": more}
+            if mounted:
+                children["Mount"] = self.nested(mount)
+                children["Mount"]["Properties"]["Parameters"] = {"Subnet": {"Fn::GetAtt": ["Network", "Outputs.Subnet"]}}
+            last = {"Last": self.thing("Network" if not mounted else "Mount", Id="last", Value=more, **last)}
+            return {"Resources": {**children, **last}}
+        subnets = lambda: self.server.client("ec2").describe_subnets(  # noqa: E731
+            Filters=[{"Name": "cidr-block", "Values": ["10.88.1.0/24"]}])["Subnets"]
+        stack = self.create(template("no"))
+        self.assertEqual(self.update(stack, template("yes", Fail="Update"))["StackStatus"], "UPDATE_ROLLBACK_COMPLETE")
+        self.assertEqual(subnets(), [])
+        self.assertEqual(self.update(stack, template("yes"))["StackStatus"], "UPDATE_COMPLETE")
+        self.assertEqual(len(subnets()), 1)
+        self.assertEqual(self.update(stack, template("no", mounted=False))["StackStatus"], "UPDATE_COMPLETE")
+        self.assertEqual(subnets(), [])
+
     def test_a_child_that_was_updated_goes_back_when_a_sibling_fails(self):
         def template(value, **more):
             child = {"Resources": {"Parameter": self.parameter(value), "Thing": self.thing(Id=value, Value=value)}}
@@ -267,8 +256,8 @@ class Nested(LocalAwsTest):
         self.assertEqual(stack["StackStatus"], "UPDATE_ROLLBACK_COMPLETE")
         self.assertEqual((self.status(child_id), self.value()), ("UPDATE_ROLLBACK_COMPLETE", "old"))
         self.seen_after_create([
-            ("Update", "old", "new"), ("Update", "last", "new"), ("Update", "new", "old"), ("Delete", "new", "new"),
-            ("Update", "last", "old")])
+            ("Update", "old", "new"), ("Update", "last", "new"), ("Update", "new", "old"), ("Update", "last", "old"),
+            ("Delete", "new", "new")])
 
     def test_a_childs_replacements_are_deleted_when_the_root_has_succeeded(self):
         def template(value):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import completed_types, custom_resources, operations, resource_types, templates, workload_types
+from . import completed_types, custom_resources, operations, resource_types, templates
 
-_PARTS = (templates, custom_resources, operations, resource_types, completed_types, workload_types)
+_PARTS = (templates, custom_resources, operations, resource_types, completed_types)
 
 NEEDS: dict[str, str | type] = {name: expected for part in _PARTS for name, expected in part.NEEDS.items()}
 

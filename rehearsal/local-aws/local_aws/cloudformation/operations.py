@@ -143,6 +143,8 @@ class Operation:
         self.failed_step: _Step | None = None
         self.failure = ""
         self.cancelled = False
+        # Once it is rolled back: what could not be, and what is to be deleted.
+        self.going_back: tuple[dict[str, dict], list[_Obsolete]] | None = None
 
     # --- the operation's course ---
 
@@ -204,18 +206,27 @@ class Operation:
         return True
 
     async def complete(self) -> None:
-        """Clean up what a successful operation left behind."""
+        """Clean up what a successful operation left behind, dependents first.
+
+        On AWS nested stacks clean up at once, and what is still in use waits until it is not.
+        """
+        await self._delete_removed(children=True)
         for step in reversed(self.steps):
             if step.child is not None and step.before is not None:
                 await step.child.complete()
             if step.replaced:
                 await self._delete_predecessor(step)
-        await self._delete_removed()
+        await self._delete_removed(children=False)
         if self.previous is not None or not self.is_nested:
             self._succeed()
 
     async def roll_back(self) -> None:
         """Bring the stack back to where it was; a create is undone."""
+        await self._go_back()
+        await self._finish_roll_back()
+
+    async def _go_back(self) -> None:
+        """Everything that was there before is as it was; what was made is still there."""
         update = self.previous is not None
         prefix = "UPDATE_ROLLBACK" if update else "ROLLBACK"
         self._settle(prefix + "_IN_PROGRESS", self._rollback_reason())
@@ -237,7 +248,16 @@ class Operation:
             self._check_untouched(failed)
         if update and not failed:
             self._settle("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+        self.going_back = (failed, obsolete)
+
+    async def _finish_roll_back(self) -> None:
+        """Delete what was made, dependents first: the nested stacks' own after what later ones made of it."""
+        update, prefix = self.previous is not None, "UPDATE_ROLLBACK" if self.previous is not None else "ROLLBACK"
+        failed, obsolete = self.going_back
         tolerate = update and not failed
+        for step in reversed(self.steps):
+            if step.child is not None and step.child.going_back is not None:
+                await step.child._finish_roll_back()
         for item in reversed(obsolete):
             await self._delete_obsolete(item, failed, tolerate)
         if update:
@@ -445,8 +465,8 @@ class Operation:
         try:
             if step.type == STACK:
                 if step.child is not None:
-                    await step.child.roll_back()
-                    if step.child.stack["StackStatus"] != "UPDATE_ROLLBACK_COMPLETE":
+                    await step.child._go_back()
+                    if step.child.going_back[0]:
                         raise RuntimeError(f"Embedded stack {step.child.id} was not successfully rolled back")
                 physical_id, attributes = step.physical_id, record.get("Attributes", {})
             else:
@@ -544,9 +564,10 @@ class Operation:
             return
         self._event(step.logical_id, old_type, "DELETE_COMPLETE", physical_id=old_id)
 
-    async def _delete_removed(self) -> None:
+    async def _delete_removed(self, children: bool) -> None:
         """Delete what the new template no longer has, dependents first; a failure does not fail the update."""
-        removed = set(self.before) - set(self.order)
+        removed = {one for one in set(self.before) - set(self.order)
+                   if (self.before[one]["ResourceType"] == STACK) == children}
         if not removed:
             return
         previous = self.previous or {}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import kms, sns
+from ministack.services import sns
 
-from .. import service_principals
+from .. import publishing
+from ..service_principals import allowed
 from .identities import Identity, invalid
 
 NEEDS = {
-    "ministack.services.kms:_resolve_key": "key_id_or_arn",
     "ministack.services.sns:_topic_by_arn_any_scope": "topic_arn",
 }
 
@@ -30,19 +30,7 @@ def check(identity: Identity, arn: str) -> None:
     if attributes.get("FifoTopic") == "true":
         raise invalid(f"SNS topic {arn} is a FIFO topic, which Amazon SES does not support.")
     source = {"aws:sourceaccount": get_account_id(), "aws:sourcearn": identity.arn}
-    if not service_principals.allowed(attributes.get("Policy"), _SERVICE, "sns:Publish", arn, source):
+    if not allowed(attributes.get("Policy"), _SERVICE, "sns:Publish", arn, source):
         raise invalid(f"SNS topic {arn} does not allow Amazon SES to publish to it.")
-    if key := attributes.get("KmsMasterKeyId"):
-        _check_key(arn, key)
-
-
-def _check_key(topic: str, key_id: str) -> None:
-    # AWS's own key `alias/aws/sns` has a policy that nobody can change and that does not name SES.
-    key = kms._resolve_key(key_id)
-    through = {"kms:viaservice": f"sns.{get_region()}.amazonaws.com", "kms:encryptioncontext:aws:sns:topicarn": topic}
-    usable = key is not None and key["KeyState"] == "Enabled" and all(
-        service_principals.allowed(key.get("Policy"), _SERVICE, action, key["Arn"], through)
-        for action in ("kms:GenerateDataKey", "kms:Decrypt")
-    )
-    if not usable:
-        raise invalid(f"SNS topic {topic} is encrypted with a key that Amazon SES may not use.")
+    if (key := attributes.get("KmsMasterKeyId")) and not publishing.may_use_key(_SERVICE, key, arn):
+        raise invalid(f"SNS topic {arn} is encrypted with a key that Amazon SES may not use.")

@@ -7,11 +7,11 @@ mod short_form;
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use saphyr_parser::{Event, Marker, Parser, Span, StrInput, Tag};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 use short_form::ShortForm;
 
@@ -29,6 +29,9 @@ pub struct Template {
     /// The template as `CloudFormation` understands it: `!Ref x` has become `{"Ref": "x"}`, and so on.
     pub body: Value,
     positions: BTreeMap<String, Position>,
+    /// The lines that hold nothing but a comment.
+    comments: BTreeSet<usize>,
+    size: usize,
 }
 
 /// A place in a template file; both numbers start at 1.
@@ -71,10 +74,9 @@ impl Template {
     /// # Errors
     ///
     /// When the file cannot be read, or as [`Template::parse`] does.
-    pub async fn read(path: &Path) -> Result<Self, TemplateError> {
-        let text = tokio::fs::read_to_string(path)
-            .await
-            .map_err(|source| TemplateError::Read { file: path.to_path_buf(), source })?;
+    pub fn read(path: &Path) -> Result<Self, TemplateError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| TemplateError::Read { file: path.to_path_buf(), source })?;
         Self::parse(path, &text)
     }
 
@@ -89,7 +91,12 @@ impl Template {
     /// When the text is neither YAML nor JSON, is not a single mapping, has a key twice, a null, an alias, a merge key
     /// or an unknown tag: what `CloudFormation` refuses or silently misreads.
     pub fn parse(path: &Path, text: &str) -> Result<Self, TemplateError> {
-        let mut reader = Reader { file: path, parser: Parser::new_from_str(text), positions: BTreeMap::new() };
+        let mut reader = Reader {
+            file: path,
+            parser: Parser::new_from_str(text),
+            positions: BTreeMap::new(),
+            blocks: BTreeSet::new(),
+        };
         let parsed = reader.document();
         let (body, positions) = match parsed {
             Ok(body) => (body, reader.positions),
@@ -100,13 +107,32 @@ impl Template {
             },
             Err(error) => return Err(error),
         };
-        Ok(Self { path: path.to_path_buf(), body, positions })
+        let lines = text.lines().zip(1..).filter(|(line, _)| line.trim_start().starts_with('#'));
+        let comments = lines.map(|(_, number)| number).filter(|number| !reader.blocks.contains(number)).collect();
+        Ok(Self { path: path.to_path_buf(), body, positions, comments, size: text.len() })
     }
 
     /// The file that the template was read from.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// How large the template is as it was read, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Whether a comment stands in the value at `pointer`, or in the line above it.
+    #[must_use]
+    pub fn is_explained(&self, pointer: &str) -> bool {
+        let Some(first) = self.positions.get(pointer).map(|position| position.line) else {
+            return false;
+        };
+        let inner = self.positions.range(format!("{pointer}/")..format!("{pointer}0"));
+        let last = inner.map(|(_, position)| position.line).max().unwrap_or(first);
+        self.comments.range(first.saturating_sub(1)..=last).next().is_some()
     }
 
     /// Where the value at `pointer`, a JSON pointer into [`Template::body`], was written.
@@ -139,6 +165,8 @@ struct Reader<'a> {
     file: &'a Path,
     parser: Parser<'a, StrInput<'a>>,
     positions: BTreeMap<String, Position>,
+    /// The lines of block scalars, in which a number sign begins no comment.
+    blocks: BTreeSet<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -191,6 +219,9 @@ impl<'a> Reader<'a> {
             return Err(TemplateError::TooDeep { at: self.at(at) });
         }
         self.positions.insert(pointer.to_owned(), at.into());
+        if matches!(event, Event::Scalar(_, ScalarStyle::Literal | ScalarStyle::Folded, _, _)) {
+            self.blocks.extend(at.line() + 1..=span.end.line());
+        }
         match event {
             Event::Scalar(text, style, _, tag) => match self.short_form(tag, at)? {
                 Some(function) => Ok(function.of_text(&text)),

@@ -1,0 +1,321 @@
+"""What is tried: each scenario is a function, the first line of its documentation its name. They build on each other in
+this order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+
+from machine import INSTANCE_FOLDER, Machine
+from outside import API_SECRET, HOST, INSTANCE, TURN_SECRET
+from trial import API_SECRET_ARN, Trial, check, scenario
+
+# Where a value would be configuration, as a shell pattern; what was written by a trial's stand-ins only to tell is not.
+CONFIGURATION = (
+    "/etc /opt/freeswitch /usr/local/bigbluebutton /usr/share/bbb-web /usr/share/etherpad-lite /lib/systemd/system /root"
+)
+
+
+def places_of(machine: Machine, word: str) -> list[str]:
+    """The configuration files that hold a word."""
+    return machine.call("sh", "-c", f"grep -rlF -f - {CONFIGURATION} 2>/dev/null", text=f"{word}\n").stdout.split()
+
+
+def fingerprint(machine: Machine) -> str:
+    """All configuration, but for what systemd, certificates' logs and the like write by themselves."""
+    not_ours = [
+        "*/www/*",
+        "/etc/ssl/*",
+        "/etc/bbb-server/*",
+        "/etc/letsencrypt/*",
+        "*/resolv.conf",
+        "*/pebble.crt",
+        "*/recording/*",
+    ]
+    paths = " ".join(f"! -path '{path}'" for path in not_ours)
+    places = f"{CONFIGURATION} /var/lib/bbb-server /mnt/bbb-data"
+    return machine.sh(f"find {places} -xdev -type f {paths} -printf '%p %m %u %g ' -exec sha256sum {{}} \\; | sort")
+
+
+@scenario(always=True)
+def installs(trial: Trial) -> None:
+    """The install stage runs on a fresh machine, and its result is an image."""
+    machine = trial.machine("install", trial.base, disk=False)
+    trial.boot(machine)
+    trial.place_bundle(machine, "ROLE=image\nBBB_VERSION=jammy-300")
+    done = machine.call("/opt/bbb-server/install")
+    check(done.returncode == 0, f"install: {done.stdout[-3000:]}{done.stderr[-2000:]}")
+    installed = machine.sh("cat /etc/bbb-server/installed")
+    for name in ("STAGE", "BBB_VERSION=jammy-300", "BBB_INSTALL", "CLOUDWATCH_AGENT", "EFS_UTILS=3.3.0-1", "SCALELITE=v1.8.5"):
+        check(name in installed, f"{name} is not in {installed}")
+    trial.figures["units by systemd-analyze verify"] = (
+        machine.call(
+            "systemd-analyze",
+            "verify",
+            "/etc/systemd/system/bbb-server.service",
+            "/etc/systemd/system/bbb-server-status.timer",
+            "/etc/systemd/system/bbb-server-hand-over.timer",
+            "/etc/systemd/system/bbb-server-certificate.timer",
+            "/etc/systemd/system/bbb-server-failed.service",
+        ).stderr.strip()
+        or "clean"
+    )
+    machine.off()
+    trial.installed = [machine.upper, *trial.base]
+
+
+@scenario
+def templates_agree(trial: Trial) -> None:
+    """The user data in the templates are those that are tried here."""
+    text = [line.strip() for line in (INSTANCE_FOLDER / "user-data.sh").read_text().splitlines()]
+    for name in ("application", "single-server", "turn"):
+        template = (INSTANCE_FOLDER.parent / f"templates/{name}.yaml").read_text()
+        lines = [line.strip() for line in template.splitlines()]
+        begins = [number for number, line in enumerate(lines) if line == text[0] and lines[number : number + len(text)] == text]
+        check(len(begins) == 1, f"templates/{name}.yaml has other user data than instance/user-data.sh")
+
+
+@scenario
+def image_is_nobodys(trial: Trial) -> None:
+    """The image holds no secret, no settings, no keys and no machine's id."""
+    upper = trial.installed[0]
+    for path in (
+        "etc/bbb-server/settings",
+        "etc/ssh/ssh_host_rsa_key",
+        "var/lib/bbb-server/secrets.json",
+        "var/lib/bbb-server/failure",
+    ):
+        check(not (upper / path).exists(), f"{path} is in the image")
+    check((upper / "etc/machine-id").stat().st_size == 0, "the image has a machine id")
+    for word in (API_SECRET, TURN_SECRET, HOST, INSTANCE):
+        found = [
+            str(file)
+            for file in upper.rglob("*")
+            if file.is_file() and not file.is_symlink() and word.encode() in file.read_bytes()
+        ]
+        check(not found, f"{word[:4]}... is in {found}")
+
+
+@scenario(always=True)
+def becomes_ready(trial: Trial) -> None:
+    """A server from the image becomes ready: its user data, a blank disk, a name that comes late, a real certificate."""
+    world = trial.world
+    made_up = re.findall(r"static-auth-secret=(\S+)", (trial.installed[0] / "etc/turnserver.conf").read_text())
+    made_up.append((trial.installed[0] / "usr/share/etherpad-lite/APIKEY.txt").read_text().strip())
+    trial.watch([API_SECRET, TURN_SECRET])
+    machine = trial.server = trial.machine("server", trial.installed)
+    world.forget()
+    trial.boot(machine)
+    began = time.monotonic()
+    trial.launch(machine)
+    machine.wait(lambda: "configure/60-name" in trial.log(machine), 180, "does not come to its name")
+    check(not machine.call("test", "-e", "/run/bbb-server/configured").returncode == 0, "configured before it has a name")
+    world.records[HOST] = world.public
+    check(trial.settle(machine) == "active", trial.last(machine))
+    check("== " in trial.log(machine) and "install/" not in trial.log(machine), "it installs what the image has")
+    trial.figures["from image to ready, on this machine"] = f"{time.monotonic() - began:.0f} s"
+    trial.figures["user data"] = f"{len(trial.user_data())} bytes of 16384"
+    trial.figures["bundle"] = f"{len(trial.bundle)} bytes"
+
+    machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "does not say that it is ready")
+    status = trial.status()
+    check(status["version"] == 1 and status["recordings"] == {"unfinished": 0}, f"the status is {status}")
+    check(not world.calls("CompleteLifecycleAction"), "a server that is ready leaves the hook to the pool's function")
+    check(trial.outside.issued() == 1, "one certificate was issued")
+    for word in ("bbb-server.invalid", "192.0.2.1", "192.0.2.2", *made_up):
+        check(not places_of(machine, word), f"{word[:12]} still stands in {places_of(machine, word)}")
+    holders = set(places_of(machine, API_SECRET))
+    check(
+        holders
+        == {"/etc/bigbluebutton/bbb-web.properties", "/etc/bigbluebutton/bbb-apps-akka.conf"}
+        | {"/usr/share/bbb-web/WEB-INF/classes/bigbluebutton.properties"},
+        f"the secret is in {holders}",
+    )
+    check(
+        machine.sh("stat -c '%a %G' /etc/bigbluebutton/bbb-web.properties").strip() == "640 bigbluebutton",
+        "the secret is readable by all",
+    )
+    check(
+        "bbb-data"
+        in machine.sh("findmnt -no LABEL /mnt/bbb-data; blkid -o value -s LABEL $(findmnt -no SOURCE /mnt/bbb-data)"),
+        "no data disk",
+    )
+    asked = machine.sh("cat /var/log/stand-ins/efs")
+    check("tls,iam,accesspoint=fsap-0123456789abcdef0" in asked, f"EFS was asked {asked}")
+    check(machine.sh("ss -ltn").count(f"{world.public}:5066") == 1, "FreeSWITCH does not listen on the public address")
+    check(f"-d {world.public}/32" in machine.sh("iptables -t nat -S OUTPUT"), "TURN does not reach FreeSWITCH")
+
+
+@scenario
+def runs_twice(trial: Trial) -> None:
+    """The stages run again on a server that is ready, and change nothing and restart nothing."""
+    machine = trial.server
+    before, process = fingerprint(machine), machine.sh("systemctl show -p MainPID --value bbb-web coturn haproxy")
+    check(trial.again(machine) == "active", trial.last(machine))
+    after = fingerprint(machine)
+    check(before == after, "\n".join(sorted(set(before.splitlines()) ^ set(after.splitlines()))))
+    check(process == machine.sh("systemctl show -p MainPID --value bbb-web coturn haproxy"), "something was restarted")
+    check(trial.outside.issued() == 1, "another certificate was issued")
+
+
+def recording(machine: Machine, number: int, *files: str) -> str:
+    """Makes files of a recording; {id} is its id."""
+    identity = f"{hashlib.sha1(str(number).encode()).hexdigest()}-17770000000{number:02}"
+    for file in files:
+        path = f"/var/bigbluebutton/{file.format(id=identity)}"
+        machine.sh(
+            f"install -d -o bigbluebutton -g bigbluebutton $(dirname {path}); runuser -u bigbluebutton -- touch {path}"
+            if not path.endswith("/")
+            else f"runuser -u bigbluebutton -- mkdir -p {path}"
+        )
+    return identity
+
+
+@scenario
+def recordings_are_counted_and_handed_over(trial: Trial) -> None:
+    """Recordings count as unfinished in every stage, and no longer once they have arrived in the spool."""
+    machine = trial.server
+
+    def count() -> int:
+        machine.sh("systemctl start bbb-server-status.service")
+        return trial.status()["recordings"]["unfinished"]
+
+    stages = ("recorded", "ended", "archived", "sanity", "processed")
+    for number, stage in enumerate(stages):
+        recording(machine, number, "recording/status/" + stage + "/{id}.done")
+        check(count() == number + 1, f"a recording that is {stage} does not count")
+    machine.sh("rm /var/bigbluebutton/recording/status/{recorded,ended,archived,sanity,processed}/*")
+    check(count() == 0, "nothing is left")
+
+    between = recording(machine, 20)
+    machine.sh(
+        "redis-cli sadd resque:queues rap:archive; "
+        f'redis-cli rpush resque:queue:rap:archive \'{{"args":[{{"meeting_id":"{between}"}}]}}\''
+    )
+    check(count() == 1, "a recording in the queue does not count")
+    machine.sh("redis-cli flushall")
+    recording(machine, 21, "recording/raw/{id}/", "recording/status/archived/{id}.norecord")
+    check(count() == 0, "a meeting that nobody marked counts")
+    recording(machine, 22, "recording/raw/{id}/")
+    check(count() == 1, "raw media do not count")
+
+    published = recording(machine, 22, "recording/status/published/{id}-presentation.done", "published/presentation/{id}/")
+    machine.sh(f"echo '<recording/>' >/var/bigbluebutton/published/presentation/{published}/metadata.xml")
+    check(count() == 1, "a published recording that has not arrived does not count")
+    hand_over = "runuser -u bigbluebutton -- ruby /usr/local/bigbluebutton/core/scripts/post_publish/hand_over.rb"
+    machine.sh("umount /var/bigbluebutton/spool")
+    check(machine.call("sh", "-c", f"{hand_over} -m {published} -f presentation").returncode != 0, "handed over into nothing")
+    check(count() == 1, "a recording is lost")
+    machine.sh("systemctl restart 'var-bigbluebutton-spool.mount'")
+    machine.sh("systemctl start bbb-server-hand-over.service")
+    check(machine.sh(f"tar -tf /srv/efs/{published}.tar").count("metadata.xml") == 1, "the archive is not whole")
+    check(count() == 0, "a recording that arrived still counts")
+    failed = recording(machine, 23, "recording/status/processed/{id}-presentation.fail", "recording/raw/{id}/")
+    check(count() == 1, "a recording that failed, and could be rescued, does not count")
+    machine.sh(
+        f"rm -r /var/bigbluebutton/recording/raw/{failed} /var/bigbluebutton/recording/status/processed/*; "
+        "systemctl stop redis-server"
+    )
+    written = trial.status()["written"]
+    check(
+        machine.call("systemctl", "start", "bbb-server-status.service").returncode != 0, "a status without knowing the queues"
+    )
+    check(trial.status()["written"] == written, "what could not be known was published")
+    machine.sh("systemctl start redis-server && systemctl reset-failed bbb-server-status.service")
+
+
+@scenario
+def another_secret(trial: Trial) -> None:
+    """Another API secret takes the old one's place everywhere, and back."""
+    machine, other = trial.server, "0" * 20 + "anotherSecret"
+    for old, new in ((API_SECRET, other), (other, API_SECRET)):
+        trial.world.secrets[API_SECRET_ARN] = new
+        check(trial.again(machine) == "active", trial.last(machine))
+        check(not places_of(machine, old), f"the old secret is in {places_of(machine, old)}")
+        machine.wait(lambda new=new: (trial.status(secret=new) or {}).get("ready"), 60, "no status under the new name")
+        check(trial.status(secret=old) is None, "the status is still under the old name")
+
+
+@scenario
+def another_address(trial: Trial) -> None:
+    """Power is cut, and the server starts with another public address: it stands everywhere, and the old one nowhere."""
+    machine, world, old = trial.server, trial.world, trial.world.public
+    issued = trial.outside.issued()
+    machine.kill()
+    world.public = "203.0.113.77"
+    trial.boot(machine)
+    machine.wait(
+        lambda: (
+            trial.log(machine).rstrip().splitlines()[-1:] != []
+            and "configure/60-name" in trial.log(machine).rsplit("10-logs", 1)[-1]
+        ),
+        120,
+        "does not come to its name",
+    )
+    world.records[HOST] = world.public
+    check(trial.settle(machine) == "active", trial.last(machine))
+    check(not places_of(machine, old), f"{old} still stands in {places_of(machine, old)}")
+    for place in (
+        "/opt/freeswitch/etc/freeswitch/vars.xml",
+        "/etc/bigbluebutton/bbb-webrtc-sfu/production.yml",
+        "/etc/turnserver.conf",
+        "/lib/systemd/system/dummy-nic.service",
+        "/etc/iptables/rules.v4",
+    ):
+        check(place in places_of(machine, world.public), f"{place} does not have the new address")
+    check(
+        old not in machine.sh("ip address show dev lo") and world.public in machine.sh("ip address show dev lo"),
+        "the loopback interface",
+    )
+    rules = machine.sh("iptables -t nat -S OUTPUT")
+    check(old not in rules and rules.count(world.public) == 1, f"the rules are {rules}")
+    check(machine.sh("ss -ltn").count(f"{world.public}:5066") == 1, "FreeSWITCH does not listen on the new address")
+    machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "not ready")
+    check(trial.outside.issued() == issued, "another certificate was issued for the same name")
+    check(
+        machine.sh("mountpoint /var/bigbluebutton /var/bigbluebutton/spool").count("is a mountpoint") == 2,
+        "not mounted after the start",
+    )
+
+
+@scenario
+def nothing_leaks(trial: Trial) -> None:
+    """No secret is in an argument, an environment, a unit, a log, the console, or a file that is not BigBlueButton's own
+    configuration.
+    """
+    machine = trial.server
+    check(not trial.leaks, f"secrets were seen in processes: {trial.leaks}")
+    local = re.search(r"static-auth-secret=(\S+)", machine.sh("cat /etc/turnserver.conf")).group(1)
+    allowed = re.compile(
+        r"/etc/bigbluebutton/(bbb-web\.properties|bbb-apps-akka\.conf)|/usr/share/bbb-web/WEB-INF/classes/|/etc/turnserver\.conf"
+    )
+    searched = 0
+    for word in (API_SECRET, TURN_SECRET, local):
+        for place in ("upper",):
+            top = machine.folder / place
+            for file in top.rglob("*"):
+                if file.is_symlink() or not file.is_file():
+                    continue
+                searched += 1
+                name = f"/{file.relative_to(top)}"
+                check(word.encode() not in file.read_bytes() or allowed.search(name), f"a secret is in {name}")
+        check(word not in machine.sh("journalctl --no-pager -o cat"), "a secret is in the journal")
+        check(word not in machine.console.read_text(errors="replace"), "a secret is on the console")
+        check(
+            word not in json.dumps([entry for entry in trial.world.asked if entry[0] != "GetSecretValue"]),
+            "a secret was sent to AWS",
+        )
+        check(
+            machine.call("grep", "-rlF", "-f", "-", "/mnt/bbb-data", "/run/bbb-server", "/srv/efs", text=word).stdout == "",
+            "a secret is on the data disk",
+        )
+    trial.figures["files searched for secrets"] = str(searched)
+    check(word not in trial.user_data() and API_SECRET not in trial.user_data(), "a secret is in the user data")
+
+
+def print_report(trial: Trial | None) -> None:
+    for name, value in (trial.figures if trial else {}).items():
+        print(f"{name}: {value}")

@@ -1,0 +1,118 @@
+"""CloudWatch: alarms on expressions and their topics, dashboards, keys of log groups."""
+
+from __future__ import annotations
+
+import json
+import unittest
+
+from support import LocalAwsTest
+from test_containers import ref, resource
+
+
+def statement(service: str, actions: list[str], **condition) -> dict:
+    made = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions, "Resource": "*"}
+    return {**made, "Condition": condition} if condition else made
+
+
+OWNER = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"}
+
+
+class Monitoring(LocalAwsTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cloudwatch = cls.server.client("cloudwatch")
+        cls.kms = cls.server.client("kms")
+
+    def outcome(self, template: dict, logical_id: str) -> str:
+        """Nothing when the stack was made, or why the resource could not be."""
+        stack = self.create(template)
+        if stack["StackStatus"] == "CREATE_COMPLETE":
+            self.assertEqual(self.delete(stack)["StackStatus"], "DELETE_COMPLETE")
+            return ""
+        return self.reason(stack["StackId"], logical_id, "CREATE_FAILED")
+
+    def alarm(self, metrics: list[dict], **more) -> dict:
+        return {"Resources": {"Alarm": resource(
+            "AWS::CloudWatch::Alarm", Metrics=metrics, EvaluationPeriods=1, Threshold=1,
+            ComparisonOperator="GreaterThanThreshold", **more)}}
+
+    def test_alarms_on_expressions(self):
+        count = {"Id": "count", "ReturnData": False, "MetricStat": {
+            "Metric": {"Namespace": "N", "MetricName": "M"}, "Stat": "Sum", "Period": 60}}
+        share = {"Id": "share", "Expression": "IF(count > 50, FILL(count, 0) / count, 0)"}
+        self.assertEqual(self.outcome(self.alarm([share, count]), "Alarm"), "")
+        cases = {
+            "unresolved symbols other": [{**share, "Expression": "other / count"}, count],
+            "Exactly one element": [share, {**count, "ReturnData": True}],
+            "must begin with a lower-case letter": [{**share, "Id": "Share"}, count],
+            "either an Expression or a MetricStat": [{"Id": "share"}, count],
+            "ids of their own": [share, {**count, "Id": "share"}],
+        }
+        for words, metrics in cases.items():
+            with self.subTest(words):
+                self.assertIn(words, self.outcome(self.alarm(metrics), "Alarm"))
+
+    def test_an_alarm_reaches_its_topic(self):
+        def template(publish, use):
+            key = resource("AWS::KMS::Key", KeyPolicy={"Version": "2012-10-17", "Statement": [OWNER, *use]})
+            policy = resource("AWS::SNS::TopicPolicy", Topics=[ref("Topic")], PolicyDocument={
+                "Version": "2012-10-17", "Statement": publish})
+            alarm = resource("AWS::CloudWatch::Alarm", Namespace="N", MetricName="M", EvaluationPeriods=1, Threshold=1,
+                             ComparisonOperator="GreaterThanThreshold", AlarmActions=[ref("Topic")])
+            return {"Resources": {"Key": key, "Topic": resource("AWS::SNS::Topic", KmsMasterKeyId=ref("Key")),
+                                  "Policy": policy, "Alarm": {**alarm, "DependsOn": "Policy"}}}
+        publish = [statement("cloudwatch.amazonaws.com", ["sns:Publish"],
+                             StringEquals={"aws:SourceAccount": "123456789012"})]
+        use = [statement("cloudwatch.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"])]
+        self.assertEqual(self.outcome(template(publish, use), "Alarm"), "")
+        other = [statement("events.amazonaws.com", ["sns:Publish"])]
+        self.assertIn("does not let cloudwatch.amazonaws.com publish", self.outcome(template(other, use), "Alarm"))
+        self.assertIn("does not let cloudwatch.amazonaws.com use it", self.outcome(template(publish, []), "Alarm"))
+
+    def test_dashboards_that_can_be_drawn(self):
+        def widget(metrics, **more):
+            properties = {"region": "eu-central-1", "metrics": metrics}
+            return {"type": "metric", "x": 0, "y": 0, "width": 12, "height": 6, "properties": properties, **more}
+
+        def outcome(*widgets, body=None):
+            body = json.dumps({"widgets": widgets}) if body is None else body
+            return self.outcome({"Resources": {"It": resource("AWS::CloudWatch::Dashboard", DashboardBody=body)}}, "It")
+
+        first = ["AWS/ECS", "CPUUtilization", "ClusterName", "c", "ServiceName", "s", {"label": "one"}]
+        self.assertEqual(outcome(widget([first, ["...", "t", {"label": "two"}], [".", ".", ".", ".", ".", "u"]])), "")
+        cases = {
+            "no JSON object": {"body": "{"},
+            "a dot repeats nothing": widget([[".", "M"]]),
+            "a dimension has no value": widget([["N", "M", "D"]]),
+            "a part is empty": widget([["N", "M", "D", ""]]),
+            "'region'": {**widget([first]), "properties": {"metrics": [first]}},
+            "wider than the dashboard": widget([first], x=20),
+            "a widget has a type": {"type": "picture"},
+        }
+        for words, one in cases.items():
+            with self.subTest(words):
+                self.assertIn(words, outcome(**one) if "body" in one else outcome(one))
+
+    def test_the_key_of_a_log_group_admits_the_service(self):
+        def template(*use):
+            key = resource("AWS::KMS::Key", KeyPolicy={"Version": "2012-10-17", "Statement": [OWNER, *use]})
+            return {"Resources": {"Key": key, "Log": resource(
+                "AWS::Logs::LogGroup", KmsKeyId={"Fn::GetAtt": ["Key", "Arn"]})}}
+
+        def use(region="eu-central-1", arn="arn:aws:logs:eu-central-1:123456789012:log-group:*", actions=None):
+            actions = actions or ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+            return statement(f"logs.{region}.amazonaws.com", actions, ArnLike={"kms:EncryptionContext:aws:logs:arn": arn})
+
+        self.assertEqual(self.outcome(template(use()), "Log"), "")
+        for one in (use(region="us-east-1"), use(arn="arn:aws:logs:eu-central-1:123456789012:log-group:other"),
+                    use(actions=["kms:Decrypt"])):
+            self.assertIn("is not allowed to be used with Arn", self.outcome(template(one), "Log"))
+        self.assertIn("is not allowed", self.outcome(template(), "Log"))
+        key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.refused("InvalidParameterException", self.logs.create_log_group, logGroupName="with-a-key", kmsKeyId=key)
+        self.assertEqual(self.logs.describe_log_groups(logGroupNamePrefix="with-a-key")["logGroups"], [])
+
+
+if __name__ == "__main__":
+    unittest.main()

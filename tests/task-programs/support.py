@@ -1,0 +1,170 @@
+"""The templates' task definitions, and a database and a cache with TLS and passwords to run their programs against."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Where PostgreSQL's programs are; by default the newest of Debian's packages.
+POSTGRESQL = os.environ.get("POSTGRESQL") or str(max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), default=""))
+# Refuses to run as root.
+UNPRIVILEGED = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+
+
+class _Loader(yaml.SafeLoader):
+    """CloudFormation's short forms as one-key maps."""
+
+
+def _short_form(loader, suffix, node):
+    construct = {
+        yaml.ScalarNode: loader.construct_scalar, yaml.SequenceNode: loader.construct_sequence,
+        yaml.MappingNode: loader.construct_mapping,
+    }[type(node)]
+    value = construct(node) if isinstance(node, yaml.ScalarNode) else construct(node, deep=True)
+    return {suffix: value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+def template(name: str) -> dict:
+    return yaml.load((ROOT / "templates" / f"{name}.yaml").read_text(), _Loader)
+
+
+def program(name: str, key: str) -> str:
+    """A Ruby program of a template's Mappings."""
+    return template(name)["Mappings"]["Programs"][key]["Ruby"]
+
+
+def container(name: str, task: str, which: str) -> dict:
+    containers = template(name)["Resources"][task]["Properties"]["ContainerDefinitions"]
+    return next(one for one in containers if one["Name"] == which)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Authority:
+    """A certificate authority, and a certificate of its for localhost."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.certificate, self.key = folder / "localhost.pem", folder / "localhost.key"
+        self.root = folder / "root.pem"
+        openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+        self._run(*openssl, "-subj", "/CN=authority", "-keyout", folder / "root.key", "-out", self.root)
+        self._run(*openssl, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-CA", self.root,
+                  "-CAkey", folder / "root.key", "-keyout", self.key, "-out", self.certificate)
+
+    @staticmethod
+    def _run(*command) -> None:
+        subprocess.run([str(part) for part in command], check=True, capture_output=True)
+
+
+class Database:
+    """PostgreSQL that lets nobody in without TLS, and an administrator who is, as RDS's, no superuser."""
+
+    PASSWORD = "administrators-password"
+
+    def __init__(self, folder: pathlib.Path, authority: Authority):
+        self.folder, self.port, self.log = folder, free_port(), folder / "log"
+        data = folder / "data"
+        for one in (folder, authority.key):
+            shutil.chown(one, *(["postgres"] * 2 if UNPRIVILEGED else [os.getuid(), os.getgid()]))
+        self._run("initdb", "--auth=trust", "--username=root", "--pgdata", data)
+        (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+        settings = {
+            "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": folder, "ssl": "on",
+            "ssl_cert_file": authority.certificate, "ssl_key_file": authority.key, "log_statement": "all",
+            "log_connections": "on", "fsync": "off",
+        }
+        with open(data / "postgresql.conf", "a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        authority.key.chmod(0o600)
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                [*UNPRIVILEGED, f"{POSTGRESQL}/postgres", "-D", str(data)], stderr=log, stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while b"ready to accept connections" not in self.log.read_bytes():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        self.sql("postgres", f"CREATE ROLE administrator LOGIN CREATEROLE CREATEDB PASSWORD '{self.PASSWORD}'")
+
+    @staticmethod
+    def _run(name: str, *arguments) -> None:
+        done = subprocess.run(
+            [*UNPRIVILEGED, f"{POSTGRESQL}/{name}", *map(str, arguments)], capture_output=True, text=True, cwd="/")
+        assert done.returncode == 0, done.stderr
+
+    def sql(self, database: str, statement: str) -> str:
+        """What the superuser gets, through the socket."""
+        done = subprocess.run(
+            ["psql", "-h", str(self.folder), "-p", str(self.port), "-U", "root", "-d", database, "-Atqc", statement],
+            capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+class Cache:
+    """Redis, whose protocol Valkey's is, with TLS and a password only."""
+
+    def __init__(self, folder: pathlib.Path, authority: Authority, token: str):
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            ["redis-server", "--port", "0", "--tls-port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder),
+             "--tls-cert-file", str(authority.certificate), "--tls-key-file", str(authority.key),
+             "--tls-ca-cert-file", str(authority.root), "--tls-auth-clients", "no", "--requirepass", token, "--save", ""],
+            stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 30
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            assert self.process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=30)
+
+
+class ProgramTest(unittest.TestCase):
+    """Tests in a folder of their own, with executables that stand in for what only the images have."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="task-programs-"))
+        self.folder.chmod(0o755)
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.commands = self.folder / "commands"
+        self.commands.mkdir()
+
+    def stand_in(self, name: str, script: str) -> None:
+        path = self.commands / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n" + script)
+        path.chmod(0o755)
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen:
+        path = f"{self.commands}:/usr/local/bin:/usr/bin:/bin"
+        return subprocess.Popen(
+            command, env={"PATH": path, "LANG": "C.UTF-8", **environment}, cwd=self.commands, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run_ruby(self, text: str, *options: str, **environment: str) -> tuple[int, str]:
+        process = self.start("ruby", *options, "-e", text, **environment)
+        output, _ = process.communicate(timeout=60)
+        return process.returncode, output
