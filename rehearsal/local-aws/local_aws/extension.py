@@ -11,7 +11,7 @@ from . import guard
 _PARTS = (
     "clock", "server", "service_principals", "metrics", "functions", "events", "route53", "acm", "images",
     "public_parameters", "instances", "access_keys", "secrets_manager", "publishing", "cloudformation", "networks",
-    "datastores", "containers", "application_autoscaling", "load_balancers", "monitoring", "autoscaling", "ses", "iam",
+    "datastores", "autoscaling", "containers", "application_autoscaling", "load_balancers", "monitoring", "ses", "iam",
     "server_authorization",
 )
 
