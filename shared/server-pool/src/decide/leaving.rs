@@ -98,7 +98,8 @@ fn is_finished(
             false
         }
         Look::Early => false,
-        Look::Second => true,
+        // A status from before the first look may not know yet of the recording of a meeting that had just ended.
+        Look::Second => subject.spoke_since(tag::EMPTY),
     }
 }
 
