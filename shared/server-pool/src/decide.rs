@@ -71,7 +71,7 @@ fn attend(
     plan: &mut Plan,
     budget: &mut Budget,
 ) -> Option<State> {
-    Some(match course::of(subject, pool, replacing) {
+    Some(match course::of(subject, replacing) {
         Course::Join { being_replaced } => {
             let state = joining::join(subject, pool, being_replaced, plan, budget);
             replacing::put(subject, pool, replacing, plan);

@@ -24,8 +24,12 @@ pub const EMPTY: &str = "scalelite-lifecycle:empty";
 pub const OVERDUE: &str = "scalelite-lifecycle:overdue";
 /// Since when there is nothing left to wait for: it may be taken out of Scalelite and ended.
 pub const FINISHED: &str = "scalelite-lifecycle:finished";
-/// Since when it is on standby because the pool replaces it, and not because somebody put it there.
+/// Since when it is replaced because it is outdated: written before it goes on standby. It leaves, also if the group returns to what it was
+/// launched from: another has been launched in its place.
 pub const REPLACED: &str = "scalelite-lifecycle:replaced";
+/// Since when it is on standby because the operator [wishes](Wish) it to leave: written before it goes there. It comes back if the wish is
+/// taken back. What is on standby with neither tag was put there by somebody else.
+pub const ON_STANDBY: &str = "scalelite-lifecycle:on-standby";
 
 /// What the operator wants of a server, as the value of the tag [`WISH`]; no tag means to use it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

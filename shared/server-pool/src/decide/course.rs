@@ -1,6 +1,6 @@
 //! Where a server is going.
 
-use super::{Pool, Replacing, Subject};
+use super::{Replacing, Subject};
 use crate::{Lifecycle, Warmed, tag, tag::Wish};
 
 /// Where a server is going.
@@ -19,7 +19,7 @@ pub(super) enum Course {
     Going,
     /// It is in the warm pool.
     Warm,
-    /// It ends from the warm pool.
+    /// It ends from the warm pool, where it is stopped.
     EndWarm,
     /// It is in the group, and its instance has ended.
     Gone,
@@ -44,7 +44,7 @@ pub(super) enum Exit {
     Later,
 }
 
-pub(super) fn of(subject: &Subject<'_>, pool: &Pool<'_>, replacing: &Replacing) -> Course {
+pub(super) fn of(subject: &Subject<'_>, replacing: &Replacing) -> Course {
     let Some(member) = subject.member else { return Course::Leftover };
     if subject.instance.is_none() {
         return Course::Blind;
@@ -61,40 +61,43 @@ pub(super) fn of(subject: &Subject<'_>, pool: &Pool<'_>, replacing: &Replacing) 
             Some(Wish::Cordon) => Course::Cordon,
             Some(Wish::Drain | Wish::Remove) => Course::Leave(Exit::Later),
         },
-        Lifecycle::EnteringStandby => on_standby(subject, pool, replacing, Exit::Later),
-        Lifecycle::Standby => on_standby(subject, pool, replacing, Exit::Terminate),
+        Lifecycle::EnteringStandby => on_standby(subject, replacing, Exit::Later),
+        Lifecycle::Standby => on_standby(subject, replacing, Exit::Terminate),
         Lifecycle::Terminating => Course::Leave(Exit::Later),
         Lifecycle::TerminatingWait => Course::Leave(Exit::Hook),
         Lifecycle::TerminatingRetained => Course::Leave(Exit::Retained),
         Lifecycle::TerminatingProceed | Lifecycle::Terminated => Course::Going,
-        Lifecycle::Warmed(state) => match state {
+        Lifecycle::Warmed(warmed) => match warmed {
             Warmed::Pending
             | Warmed::PendingWait
             | Warmed::PendingProceed
             | Warmed::Running
             | Warmed::Stopped
             | Warmed::Hibernated => Course::Warm,
-            Warmed::Terminating
-            | Warmed::TerminatingWait
-            | Warmed::TerminatingProceed
-            | Warmed::TerminatingRetained
-            | Warmed::Terminated => Course::EndWarm,
+            Warmed::TerminatingProceed | Warmed::Terminated => Course::Going,
+            // A stopped one cannot be asked, and was finished before it was stopped, or has never been in use.
+            Warmed::Terminating | Warmed::TerminatingWait | Warmed::TerminatingRetained if subject.is_stopped() => {
+                Course::EndWarm
+            }
+            // One that came back from service may still have recordings that were given up there.
+            Warmed::Terminating => Course::Leave(Exit::Later),
+            Warmed::TerminatingWait => Course::Leave(Exit::Hook),
+            Warmed::TerminatingRetained => Course::Leave(Exit::Retained),
         },
         Lifecycle::Detaching | Lifecycle::Detached | Lifecycle::Other => Course::LeaveAlone,
     }
 }
 
 /// A server on standby is there because the pool put it there, which a tag says, or because somebody else did.
-fn on_standby(subject: &Subject<'_>, pool: &Pool<'_>, replacing: &Replacing, exit: Exit) -> Course {
+fn on_standby(subject: &Subject<'_>, replacing: &Replacing, exit: Exit) -> Course {
+    let is_replaced = subject.has_tag(tag::REPLACED);
     match subject.wish() {
         Some(Wish::Drain | Wish::Remove) => Course::Leave(exit),
         Some(Wish::Cordon) => Course::Cordon,
-        None if !subject.has_tag(tag::REPLACED) => Course::Cordon,
-        None if !subject.member.is_some_and(|member| pool.is_outdated(member)) => {
-            Course::Join { being_replaced: false }
-        }
-        None if subject.has_tag(tag::DRAINING) || replacing.drains(&subject.id) => Course::Leave(exit),
-        None => Course::Join { being_replaced: true },
+        None if is_replaced && (subject.has_tag(tag::DRAINING) || replacing.drains(&subject.id)) => Course::Leave(exit),
+        None if is_replaced => Course::Join { being_replaced: true },
+        None if subject.has_tag(tag::ON_STANDBY) => Course::Join { being_replaced: false },
+        None => Course::Cordon,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is left of a server whose instance has ended.
 
 use super::{Budget, Plan, Pool, Subject, course, look::Look, scalelite};
-use crate::{Foreign, Lifecycle, Meetings, Owner, Record, Source, State, Step, Warmed};
+use crate::{Foreign, Lifecycle, Mark, Meetings, Owner, Record, Registration, Secret, Source, State, Step, Warmed};
 
 /// Clears away what is left of a server of the group whose instance EC2 says has ended.
 pub(super) fn clear(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, budget: &mut Budget) -> State {
@@ -40,8 +40,10 @@ pub(super) fn leftover(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, 
     let is_owned =
         subject.record.and_then(|record| record.owner.as_ref()).is_some_and(|owner| owner.owner == pool.settings.owner);
     let is_ours = was_in_group || is_owned;
+    // Nobody else writes that mark, and it was written when the proof was there.
+    let is_marked = |registration: &&Registration| matches!(registration.mark(), Mark::Leaving(_));
     let is_registered_by_us =
-        subject.registrations.iter().any(|registration| registration.secret == crate::Secret::Ours);
+        subject.registrations.iter().any(|registration| registration.secret == Secret::Ours || is_marked(registration));
     if !is_ours && (!is_registered_by_us || pool.is_somebody_elses(subject)) {
         return Some(State::Foreign { because: Foreign::Unproven });
     }

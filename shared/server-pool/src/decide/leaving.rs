@@ -76,7 +76,7 @@ fn is_finished(
 ) -> bool {
     let shows_need = !is_quiet || matches!(kept_by, Some(Kept::Meetings(_) | Kept::Recordings { .. }));
     if subject.has_tag(tag::FINISHED) {
-        if shows_need && deadline == Deadline::Ahead {
+        if shows_need && deadline != Deadline::Passed {
             plan.untag(subject, tag::FINISHED, "it was taken for finished, and is not");
             plan.untag(subject, tag::EMPTY, "it is not empty");
             return false;
@@ -98,7 +98,8 @@ fn is_finished(
             false
         }
         Look::Early => false,
-        Look::Second => true,
+        // A status from before the first look may not know yet of the recording of a meeting that had just ended.
+        Look::Second => subject.spoke_since(tag::EMPTY),
     }
 }
 

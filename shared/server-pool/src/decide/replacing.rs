@@ -15,75 +15,72 @@ use crate::{InstanceId, Lifecycle, Load, State, Step, tag, tag::Wish};
 /// Which servers are replaced.
 #[derive(Debug, Default)]
 pub(super) struct Replacing {
-    /// Those that go on standby, and whether the group becomes smaller by that.
-    enter: BTreeMap<InstanceId, bool>,
+    /// Those that go on standby because the operator wants them to leave, and whether the group becomes smaller by that.
+    wished: BTreeMap<InstanceId, bool>,
+    /// Those that go on standby because they are outdated.
+    outdated: BTreeSet<InstanceId>,
     /// Those on standby that need not get meetings any longer.
     drain: BTreeSet<InstanceId>,
 }
 
 impl Replacing {
-    /// Whether a server on standby is no longer needed for new meetings.
+    /// Whether an outdated server on standby is no longer needed for new meetings.
     pub(super) fn drains(&self, id: &InstanceId) -> bool {
         self.drain.contains(id)
     }
 }
 
 pub(super) fn choose(pool: &Pool<'_>) -> Replacing {
-    let mut replacing = Replacing { enter: wished(pool), drain: BTreeSet::new() };
+    let mut replacing = Replacing { wished: wished(pool), ..Replacing::default() };
     if !pool.world.scalelite.is_known() {
         return replacing;
     }
-    let outdated = |subject: &&Subject<'_>| {
-        subject.wish().is_none() && subject.member.is_some_and(|member| pool.is_outdated(member))
-    };
-    let on_standby: Vec<_> = pool
-        .subjects
-        .values()
+    let of_own_accord = pool.subjects.values().filter(|subject| subject.wish().is_none() && !subject.has_ended());
+    let on_standby: Vec<_> = of_own_accord
+        .clone()
         .filter(|subject| matches!(subject.lifecycle(), Some(Lifecycle::EnteringStandby | Lifecycle::Standby)))
-        .filter(|subject| subject.has_tag(tag::REPLACED) && !subject.has_ended())
-        .filter(outdated)
+        .filter(|subject| subject.has_tag(tag::REPLACED))
         .collect();
     replacing.drain = superfluous(pool, &on_standby);
     let slots = usize::try_from(pool.settings.replace_at_once).unwrap_or(usize::MAX).saturating_sub(on_standby.len());
-    let mut next: Vec<_> = pool
-        .subjects
-        .values()
-        .filter(|subject| subject.lifecycle() == Some(Lifecycle::InService))
-        .filter(|subject| subject.instance.is_some() && !subject.has_ended())
-        .filter(outdated)
+    let mut next: Vec<_> = of_own_accord
+        .filter(|subject| subject.lifecycle() == Some(Lifecycle::InService) && subject.instance.is_some())
+        .filter(|subject| subject.member.is_some_and(|member| pool.is_outdated(member)))
         .collect();
     // What was to go before goes first: its tag is written, and what came after that failed.
     next.sort_by_cached_key(|subject| (Reverse(subject.has_tag(tag::REPLACED)), usefulness(subject, pool)));
-    replacing.enter.extend(next.into_iter().take(slots).map(|subject| (subject.id.clone(), false)));
+    replacing.outdated.extend(next.into_iter().take(slots).map(|subject| subject.id.clone()));
     replacing
 }
 
 /// Puts a server on standby, or back into service, if it is its turn.
 pub(super) fn put(subject: &Subject<'_>, pool: &Pool<'_>, replacing: &Replacing, plan: &mut Plan) {
-    let is_replaced = subject.has_tag(tag::REPLACED);
     match subject.lifecycle() {
-        Some(Lifecycle::InService) => match replacing.enter.get(&subject.id) {
-            Some(&decrement) => {
-                if !is_replaced {
-                    plan.tag(tag::REPLACED, pool.now, "it is about to go on standby for another one to take its place");
+        Some(Lifecycle::InService) => {
+            let wished = replacing.wished.get(&subject.id);
+            let is_outdated = replacing.outdated.contains(&subject.id);
+            let ways = [(tag::ON_STANDBY, wished.is_some()), (tag::REPLACED, is_outdated)];
+            for (key, is_this) in ways {
+                if !is_this {
+                    plan.untag(subject, key, "it is in service and stays there");
+                } else if !subject.has_tag(key) {
+                    plan.tag(key, pool.now, "it is about to go on standby for another one to take its place");
                 }
+            }
+            if wished.is_some() || is_outdated {
+                let decrement = wished.is_some_and(|decrement| *decrement);
                 plan.act(Step::EnterStandby { decrement }, "another one is to take its place");
             }
-            None => plan.untag(subject, tag::REPLACED, "it is not replaced"),
-        },
+        }
         // At its largest, the group would refuse; then it goes on getting meetings where it is.
-        Some(Lifecycle::Standby)
-            if is_replaced && !is_to_leave(subject, pool) && pool.group.desired < pool.group.max =>
-        {
-            plan.act(Step::ExitStandby, "it is to be kept after all");
-            plan.untag(subject, tag::REPLACED, "it is not replaced");
+        Some(Lifecycle::Standby) if pool.group.desired < pool.group.max => {
+            let is_replaced = subject.has_tag(tag::REPLACED);
+            if subject.wish().is_none() && subject.has_tag(tag::ON_STANDBY) && !is_replaced {
+                plan.act(Step::ExitStandby, "the operator wants it to stay after all");
+            }
         }
         _ => {}
     }
-}
-
-fn is_to_leave(subject: &Subject<'_>, pool: &Pool<'_>) -> bool {
-    subject.wish().is_some() || subject.member.is_some_and(|member| pool.is_outdated(member))
 }
 
 /// Those in service that the operator wants to leave, and whether the group becomes smaller by that, down to its minimum.
@@ -111,8 +108,9 @@ fn superfluous(pool: &Pool<'_>, on_standby: &[&Subject<'_>]) -> BTreeSet<Instanc
     let arrived = pool.subjects.values().filter(|subject| has_arrived(subject, pool)).count();
     let wanted = usize::try_from(pool.group.desired).unwrap_or(usize::MAX);
     let beyond = (arrived + waiting.len()).saturating_sub(wanted);
-    let serves = |subject: &Subject<'_>| usefulness(subject, pool).0;
-    let chosen = waiting.iter().enumerate().filter(|(place, subject)| *place < beyond || !serves(subject));
+    // That it does not answer to the pool just now does not keep Scalelite from giving it meetings.
+    let gets_meetings = |subject: &Subject<'_>| subject.registrations.iter().any(|it| it.is_open() && it.online);
+    let chosen = waiting.iter().enumerate().filter(|(place, subject)| *place < beyond || !gets_meetings(subject));
     chosen.map(|(_, subject)| subject.id.clone()).collect()
 }
 

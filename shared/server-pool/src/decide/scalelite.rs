@@ -1,7 +1,7 @@
 //! What is done with a server's registrations in Scalelite.
 
 use super::{Budget, Plan, Pool, Subject, look::Look};
-use crate::{Mark, RegistrationState, Secret, Step};
+use crate::{Mark, Registration, RegistrationState, Secret, Step};
 
 /// Keeps new meetings away; whether they are away already.
 pub(super) fn quieten(subject: &Subject<'_>, plan: &mut Plan) -> bool {
@@ -41,43 +41,15 @@ pub(super) fn mend_secret(subject: &Subject<'_>, plan: &mut Plan) {
 
 /// Removes all registrations but the first when the server has no meetings, and until then keeps new ones from coming through them.
 pub(super) fn remove_surplus(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, budget: &mut Budget) {
+    let is_empty = subject.answers() && !subject.shows_meetings();
     for registration in subject.registrations.iter().skip(1) {
-        let is_empty = subject.answers() && !subject.shows_meetings();
-        match registration.mark() {
-            _ if registration.state == RegistrationState::Enabled => plan.act(
-                Step::Cordon { id: registration.id.clone(), tag: registration.marked(&Mark::Draining) },
-                "it is registered more than once",
-            ),
-            Mark::None => plan.act(
-                Step::Cordon { id: registration.id.clone(), tag: registration.marked(&Mark::Draining) },
-                "it is registered more than once",
-            ),
-            Mark::Leaving(_) if !is_empty => plan.act(
-                Step::Cordon { id: registration.id.clone(), tag: registration.marked(&Mark::Draining) },
-                "it may have meetings through this second registration",
-            ),
-            Mark::Draining if !is_empty => {}
-            mark @ (Mark::Draining | Mark::Leaving(_)) => {
-                let first = if let Mark::Leaving(since) = mark { Some(since) } else { None };
-                match Look::at(pool.now, first) {
-                    Look::First => plan.act(
-                        Step::Cordon {
-                            id: registration.id.clone(),
-                            tag: registration.marked(&Mark::Leaving(pool.now)),
-                        },
-                        "it is registered more than once, and has no meetings",
-                    ),
-                    Look::Early => {}
-                    Look::Second => {
-                        if budget.removal() {
-                            plan.act(
-                                Step::Deregister { id: registration.id.clone(), unless_in_use: true },
-                                "it is registered more than once, and had no meetings twice",
-                            );
-                        }
-                    }
-                }
-            }
+        let is_closed = registration.state != RegistrationState::Enabled && registration.mark() != Mark::None;
+        let is_on_its_way = matches!(registration.mark(), Mark::Leaving(_));
+        if !is_closed || !is_empty && is_on_its_way {
+            let tag = registration.marked(&Mark::Draining);
+            plan.act(Step::Cordon { id: registration.id.clone(), tag }, "it is registered more than once");
+        } else if is_empty {
+            take_out(registration, pool, plan, budget, "it is registered more than once, and has no meetings");
         }
     }
 }
@@ -85,25 +57,21 @@ pub(super) fn remove_surplus(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut 
 /// Takes out what is registered of a server that has ended or is not in use; whether nothing is left.
 pub(super) fn retire(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, budget: &mut Budget) -> bool {
     for registration in &subject.registrations {
-        let first = match registration.mark() {
-            Mark::Leaving(since) if registration.state != RegistrationState::Enabled => Some(since),
-            Mark::None | Mark::Draining | Mark::Leaving(_) => None,
-        };
-        match Look::at(pool.now, first) {
-            Look::First => plan.act(
-                Step::Cordon { id: registration.id.clone(), tag: registration.marked(&Mark::Leaving(pool.now)) },
-                "its server is not there any more",
-            ),
-            Look::Early => {}
-            Look::Second => {
-                if budget.removal() {
-                    plan.act(
-                        Step::Deregister { id: registration.id.clone(), unless_in_use: true },
-                        "its server was not there twice",
-                    );
-                }
-            }
-        }
+        take_out(registration, pool, plan, budget, "its server is not there any more");
     }
     pool.world.scalelite.is_known() && subject.registrations.is_empty()
+}
+
+/// Marks a registration at the first look and deletes it at the second.
+fn take_out(registration: &Registration, pool: &Pool<'_>, plan: &mut Plan, budget: &mut Budget, reason: &'static str) {
+    let id = registration.id.clone();
+    let first = match registration.mark() {
+        Mark::Leaving(since) if registration.state != RegistrationState::Enabled => Some(since),
+        Mark::None | Mark::Draining | Mark::Leaving(_) => None,
+    };
+    match Look::at(pool.now, first) {
+        Look::First => plan.act(Step::Cordon { id, tag: registration.marked(&Mark::Leaving(pool.now)) }, reason),
+        Look::Second if budget.removal() => plan.act(Step::Deregister { id, unless_in_use: true }, reason),
+        Look::Early | Look::Second => {}
+    }
 }

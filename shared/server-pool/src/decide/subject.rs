@@ -86,6 +86,12 @@ impl<'a> Subject<'a> {
         Some(load)
     }
 
+    /// Whether the instance's status was written after the moment in a tag.
+    pub(super) fn spoke_since(&self, key: &str) -> bool {
+        let status = self.answer.and_then(|answer| answer.status.as_ref());
+        self.moment(key).zip(status).is_some_and(|(moment, status)| status.at > moment)
+    }
+
     /// Whether the instance says that everything on it works; `None` if it is silent.
     pub(super) fn ready(&self) -> Option<bool> {
         Some(self.answer?.status.as_ref()?.ready)

@@ -23,9 +23,8 @@ impl Display for State {
             Self::Cordoned { load: None } => {
                 formatter.write_str("gets no new meetings as the operator wants, does not say how many it has")
             }
-            Self::Draining { since, kept_by } => write!(formatter, "to leave{}, kept by {kept_by}", Since(*since)),
-            Self::Finishing { since, kept_by } => {
-                write!(formatter, "to leave{} and empty, kept by {kept_by}", Since(*since))
+            Self::Draining { since, kept_by } | Self::Finishing { since, kept_by } => {
+                write!(formatter, "to leave{}, kept by {kept_by}", Since(*since))
             }
             Self::Retained { since, kept_by } => {
                 write!(formatter, "to leave{}, no longer waited for by Auto Scaling, kept by {kept_by}", Since(*since))

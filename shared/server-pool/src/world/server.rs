@@ -54,6 +54,8 @@ pub struct Meeting {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
+    /// When it was written, by the instance's clock. What it says may have changed since.
+    pub at: Moment,
     /// Whether everything that BigBlueButton consists of is installed and active.
     pub ready: bool,
     /// How many recordings are on its disk in any stage before having been handed over.

@@ -1,8 +1,6 @@
 //! Servers that are to end.
 
-use server_pool::{
-    InstanceState, Kept, Lifecycle, Load, Meetings, Reading, RegistrationState, State, Status, Step, tag,
-};
+use server_pool::{InstanceState, Kept, Lifecycle, Load, Meetings, Reading, RegistrationState, State, Step, tag};
 
 use crate::scene::*;
 
@@ -84,13 +82,13 @@ fn what_does_not_answer_is_not_empty() {
 fn recordings_keep_their_server_and_so_does_not_knowing_them() {
     let mut scene = Scene::serving(2);
     scene.draining(1);
-    scene.answer(1).status = Some(Status { ready: true, unfinished_recordings: 2 });
+    scene.answer(1).status = Some(status(2));
     assert_eq!(scene.steps(1), [Step::Heartbeat]);
     assert!(matches!(scene.state(1), State::Finishing { kept_by: Kept::Recordings { count: 2 }, .. }));
     scene.answer(1).status = None;
     assert_eq!(scene.steps(1), [Step::Heartbeat]);
     assert!(matches!(scene.state(1), State::Finishing { kept_by: Kept::SilentRecordings, .. }));
-    scene.answer(1).status = Some(Status { ready: true, unfinished_recordings: 0 });
+    scene.answer(1).status = Some(status(0));
     scene.answer(1).unfinished_recordings = Some(1);
     assert_eq!(scene.steps(1), [Step::Heartbeat]);
 }
@@ -113,6 +111,15 @@ fn an_empty_server_ends_at_the_second_look() {
             Step::RemoveRecord(record(1))
         ]
     );
+}
+
+#[test]
+fn a_status_from_before_the_first_look_does_not_count() {
+    let mut scene = Scene::serving(2);
+    scene.draining(1);
+    scene.tag(1, tag::EMPTY, ago(60));
+    scene.answer(1).status.as_mut().unwrap().at = ago(60);
+    assert_eq!(scene.steps(1), [Step::Heartbeat]);
 }
 
 #[test]
@@ -144,7 +151,7 @@ fn a_server_that_was_taken_for_finished_is_drained_again_if_it_shows_a_meeting_o
     let mut busy = scene.clone();
     busy.meeting(1, 2);
     assert_eq!(busy.steps(1), [Step::Heartbeat, untagged(tag::FINISHED), untagged(tag::EMPTY)]);
-    scene.answer(1).status = Some(Status { ready: true, unfinished_recordings: 1 });
+    scene.answer(1).status = Some(status(1));
     assert_eq!(scene.steps(1), [Step::Heartbeat, untagged(tag::FINISHED), untagged(tag::EMPTY)]);
 }
 

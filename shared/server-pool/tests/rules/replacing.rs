@@ -81,6 +81,8 @@ fn an_old_one_that_does_not_work_is_not_waited_for() {
     let mut scene = outdated(2);
     on_standby(&mut scene, 1);
     scene.unreachable(1);
+    assert_eq!(scene.steps(1), [], "Scalelite reaches it");
+    scene.registration(1).online = false;
     assert_eq!(scene.steps(1), [cordon(1, "draining"), tagged(tag::DRAINING)]);
 }
 
@@ -96,13 +98,13 @@ fn a_new_one_that_broke_down_holds_nothing_up() {
 }
 
 #[test]
-fn a_roll_back_brings_servers_back_from_standby() {
+fn what_is_replaced_leaves_even_if_the_update_is_rolled_back() {
     let mut scene = outdated(2);
     on_standby(&mut scene, 1);
     scene.group().launch_template = Some(version(1));
-    assert_eq!(scene.steps(1), [Step::ExitStandby, untagged(tag::REPLACED)]);
-    scene.group().max = 2;
-    assert_eq!(scene.steps(1), [], "the group is at its largest");
+    assert_eq!(scene.steps(1), [], "it gets meetings until another one does");
+    scene.group().desired = 1;
+    assert_eq!(scene.steps(1), [cordon(1, "draining"), tagged(tag::DRAINING)]);
 }
 
 #[test]
@@ -132,7 +134,7 @@ fn a_server_that_the_operator_drains_is_replaced_at_once() {
     let mut scene = Scene::serving(2);
     scene.wish(1, Wish::Drain);
     scene.meeting(1, 4);
-    assert_eq!(scene.steps(1), [cordon(1, "draining"), tagged(tag::DRAINING), tagged(tag::REPLACED), STANDBY]);
+    assert_eq!(scene.steps(1), [cordon(1, "draining"), tagged(tag::DRAINING), tagged(tag::ON_STANDBY), STANDBY]);
 }
 
 #[test]
@@ -149,15 +151,19 @@ fn removed_servers_make_the_group_smaller_down_to_its_minimum() {
 fn an_operator_who_changes_their_mind_gets_the_server_back() {
     let mut scene = Scene::serving(2);
     scene.draining(1);
-    on_standby(&mut scene, 1);
+    scene.lifecycle(1, Lifecycle::Standby);
+    scene.tag(1, tag::ON_STANDBY, ago(60));
     scene.registration(1).state = RegistrationState::Disabled;
-    assert_eq!(
-        scene.steps(1),
-        [
-            untagged(tag::DRAINING),
-            Step::Enable { id: host(1), tag: String::new() },
-            Step::ExitStandby,
-            untagged(tag::REPLACED)
-        ]
-    );
+    let enable = Step::Enable { id: host(1), tag: String::new() };
+    assert_eq!(scene.steps(1), [untagged(tag::DRAINING), enable.clone(), Step::ExitStandby]);
+    scene.group().max = 2;
+    assert_eq!(scene.steps(1), [untagged(tag::DRAINING), enable], "the group is at its largest");
+}
+
+#[test]
+fn what_is_back_in_service_is_not_taken_for_leaving() {
+    let mut scene = Scene::serving(1);
+    scene.tag(1, tag::ON_STANDBY, ago(60));
+    scene.tag(1, tag::REPLACED, ago(60));
+    assert_eq!(scene.steps(1), [untagged(tag::ON_STANDBY), untagged(tag::REPLACED)]);
 }

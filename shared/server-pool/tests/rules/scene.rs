@@ -97,11 +97,8 @@ impl Scene {
             tags: BTreeMap::new(),
         };
         self.instances().insert(id(number), instance);
-        let answer = Answer {
-            meetings: Meetings::Listed(Vec::new()),
-            unfinished_recordings: None,
-            status: Some(Status { ready: true, unfinished_recordings: 0 }),
-        };
+        let answer =
+            Answer { meetings: Meetings::Listed(Vec::new()), unfinished_recordings: None, status: Some(status(0)) };
         self.world.answers.insert(id(number), answer);
     }
 
@@ -214,6 +211,11 @@ impl Scene {
         let mut own = servers.into_iter().filter(|server: &Server| server.instance == Some(id(number)));
         own.next().expect("the server is listed").state
     }
+}
+
+/// A status that was written half a minute ago.
+pub(crate) fn status(unfinished_recordings: u32) -> Status {
+    Status { at: ago(30), ready: true, unfinished_recordings }
 }
 
 /// The record of a server that is there.

@@ -5,7 +5,11 @@
 //! schedule that still fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod act;
 mod cloud;
+mod guard;
+mod look;
+mod rest;
 mod run;
 mod schedule;
 mod sim;

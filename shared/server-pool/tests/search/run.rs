@@ -1,19 +1,16 @@
-//! One schedule, from its beginning until the pool has come to rest.
+//! One schedule, event by event.
 
 use std::collections::BTreeSet;
 
 use bigbluebutton::testing::{Agent, Server};
 use scalelite::{StateChange, testing::Update};
-use server_pool::{InstanceId, InstanceState, Lifecycle, Owner, Record, Warmed, tag};
+use server_pool::{InstanceId, Owner, Record, tag};
 
 use crate::{
-    BIGBLUEBUTTON_SECRET, DOMAIN,
-    schedule::{Event, Setting, Trouble, User},
+    BIGBLUEBUTTON_SECRET, DOMAIN, rest,
+    schedule::{Event, Setting, Trouble},
     sim::Sim,
 };
-
-/// Within how many ticks without trouble the pool comes to rest, after people have left and their recordings are handed over.
-pub(crate) const COMES_TO_REST_WITHIN: u32 = 120;
 
 /// Runs a schedule; an error says what was done that must never be done. Returns in how many ticks the pool came to rest.
 pub(crate) fn run(setting: &Setting, schedule: &[Event]) -> Result<u32, String> {
@@ -21,7 +18,7 @@ pub(crate) fn run(setting: &Setting, schedule: &[Event]) -> Result<u32, String> 
     for (place, event) in schedule.iter().enumerate() {
         happen(&mut sim, event).map_err(|broken| format!("at event {place}, {event:?}: {broken}"))?;
     }
-    rest(&mut sim)
+    rest::rest(&mut sim)
 }
 
 fn happen(sim: &mut Sim, event: &Event) -> Result<(), String> {
@@ -122,6 +119,7 @@ fn by_hand(sim: &mut Sim, event: &Event, number: u8) {
         Event::HandTag(_) => Update { tag: Some("music".to_owned()), ..Update::default() },
         Event::HandSecret(_) => Update { secret: Some("another".to_owned()), ..Update::default() },
         _ => {
+            sim.rooms_lost = true;
             let _gone = sim.scalelite.delete(&server.id);
             return;
         }
@@ -161,106 +159,4 @@ fn hand_add(sim: &mut Sim, number: u8) {
     if let Ok(id) = sim.scalelite.add(&url, "another", "") {
         sim.by_hand.insert(id);
     }
-}
-
-/// All that was broken works again, and people leave. The pool must come to rest, and stay there.
-fn rest(sim: &mut Sim) -> Result<u32, String> {
-    sim.hanging.clear();
-    for server in sim.servers.values_mut() {
-        server.processes_recordings = true;
-        if server.agent == Agent::Stopped {
-            server.agent = Agent::Writes;
-        }
-    }
-    for room in 0..6 {
-        sim.user(&User::Leave { room });
-    }
-    let mut quiet_for = 0;
-    for tick in 0..COMES_TO_REST_WITHIN + recordings(sim) {
-        let stopped: Vec<_> = sim
-            .cloud
-            .machines
-            .iter()
-            .filter(|(_, it)| it.ec2 == InstanceState::Stopped)
-            .filter(|(_, it)| it.lifecycle != Some(Lifecycle::Warmed(Warmed::Stopped)))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in stopped {
-            sim.cloud.start(&id, sim.now);
-        }
-        sim.pass(60);
-        let decision = sim.tick(&Trouble::default()).map_err(|broken| format!("at rest: {broken}"))?;
-        quiet_for = if unrest(sim).is_none() && decision.actions.is_empty() { quiet_for + 1 } else { 0 };
-        if quiet_for == 5 {
-            return Ok(tick - 4);
-        }
-    }
-    let decision = sim.tick(&Trouble::default())?;
-    Err(format!("no rest: {:?}; {:#?}\n{:#?}", unrest(sim), decision.servers, decision.actions))
-}
-
-/// How many minutes the recordings take that are there.
-fn recordings(sim: &mut Sim) -> u32 {
-    let now = sim.time();
-    let lengths = sim.servers.values_mut().map(|server| {
-        let meetings = server.meetings(now).values().map(|it| now.duration_since(it.created).unwrap_or_default()).max();
-        let recordings = server.recordings(now).iter().map(|it| it.length).max();
-        meetings.max(recordings).unwrap_or_default()
-    });
-    u32::try_from(lengths.max().unwrap_or_default().as_secs() / 60 + 5).unwrap()
-}
-
-/// What is not as it should be in the end.
-fn unrest(sim: &mut Sim) -> Option<String> {
-    sim.wire();
-    let registered = sim.scalelite.servers();
-    let mut named = 0;
-    for (id, machine) in &sim.cloud.machines {
-        let Some(lifecycle) = machine.lifecycle else {
-            named += usize::from(!machine.has_ended() && sim.cloud.zone.contains_key(&id.host(DOMAIN)));
-            continue;
-        };
-        let own: Vec<_> =
-            registered.iter().filter(|it| InstanceId::of_url(&it.url, DOMAIN).as_ref() == Some(id)).collect();
-        let is_cordoned = machine.tags.contains_key(tag::WISH) || lifecycle == Lifecycle::Standby;
-        match lifecycle {
-            Lifecycle::InService | Lifecycle::Standby if is_cordoned => {
-                if own.iter().any(|it| it.state == scalelite::State::Enabled || !it.tag.starts_with("draining")) {
-                    return Some(format!("{id} should be cordoned"));
-                }
-            }
-            Lifecycle::InService => {
-                let [only] = own.as_slice() else { return Some(format!("{id} is registered {} times", own.len())) };
-                if only.state != scalelite::State::Enabled || !only.online || only.tag.starts_with("draining") {
-                    return Some(format!("{id} does not serve: {only:?}"));
-                }
-                if !sim.cloud.resolves(id) {
-                    return Some(format!("the name of {id} does not lead to it"));
-                }
-                if machine.template != sim.cloud.template {
-                    return Some(format!("{id} is outdated"));
-                }
-            }
-            Lifecycle::Warmed(Warmed::Running | Warmed::Stopped) => {
-                if !own.is_empty() {
-                    return Some(format!("{id} is registered in the warm pool"));
-                }
-            }
-            _ => return Some(format!("{id} is {lifecycle}")),
-        }
-        named += usize::from(sim.cloud.zone.contains_key(&id.host(DOMAIN)));
-    }
-    if sim.cloud.members_in(&[Lifecycle::InService]).len() != usize::try_from(sim.cloud.desired).unwrap() {
-        return Some("the group is not complete".to_owned());
-    }
-    let is_ours = |record: &&Record| record.owner.as_ref().is_some_and(|owner| owner.owner == crate::OWNER);
-    let ours = sim.cloud.zone.values().filter(is_ours).count();
-    if ours > named {
-        return Some(format!("{ours} names for {named} servers"));
-    }
-    let known = |url: &str| {
-        InstanceId::of_url(url, DOMAIN).is_some_and(|id| sim.cloud.machines.get(&id).is_some_and(|it| !it.has_ended()))
-    };
-    let lost = registered.iter().find(|it| !sim.by_hand.contains(&it.id) && !known(&it.url));
-    lost.map(|it| format!("{it:?} is left over"))
 }

@@ -11,7 +11,7 @@ use server_pool::{InstanceId, Settings};
 
 use crate::{
     BIGBLUEBUTTON_SECRET, DOMAIN, GROUP, OWNER,
-    cloud::{Cloud, Happening},
+    cloud::{Cloud, Happening, TERMINATION_HOOK},
     schedule::{Setting, User},
 };
 
@@ -23,6 +23,9 @@ const BOOTS: i64 = 60;
 const POLLS: i64 = 60;
 /// Seconds that a meeting is on its way from Scalelite to its server at most (`RESPONSE_TIMEOUT`).
 const CREATES: i64 = 10;
+
+/// How many rooms there are.
+pub(crate) const ROOMS: u8 = 6;
 
 pub(crate) struct Sim {
     /// Seconds since 1970, truly.
@@ -41,13 +44,21 @@ pub(crate) struct Sim {
     creating: Option<(String, String, i64)>,
     /// Since when, truly, the pool has been draining a server.
     pub(crate) drained_since: BTreeMap<InstanceId, i64>,
+    /// Servers whose recordings were given up at their drain deadline, and that went back to the warm pool.
+    pub(crate) given_up: BTreeSet<InstanceId>,
     /// By how many seconds the pool's clock has been slow at worst.
     pub(crate) slow: i64,
     pub(crate) was_wrong: bool,
     /// Scalelite's ids of servers that somebody put there and that are none of the pool's.
     pub(crate) by_hand: BTreeSet<String>,
-    /// How many ticks there were.
-    pub(crate) ticks: u32,
+    /// Whether somebody deleted a server from Scalelite by hand, which makes its rooms unusable.
+    pub(crate) rooms_lost: bool,
+    /// Whether EC2 showed old tags in this tick.
+    pub(crate) saw_old_tags: bool,
+    /// When the last tick without trouble was.
+    pub(crate) last_good_tick: i64,
+    /// What has happened that the pool must not let happen.
+    pub(crate) broken: Option<String>,
 }
 
 impl Sim {
@@ -72,10 +83,14 @@ impl Sim {
             next_poll: now + POLLS,
             creating: None,
             drained_since: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             slow: 0,
             was_wrong: false,
             by_hand: BTreeSet::new(),
-            ticks: 0,
+            rooms_lost: false,
+            saw_old_tags: false,
+            last_good_tick: 0,
+            broken: None,
         }
     }
 
@@ -137,6 +152,13 @@ impl Sim {
                 }
                 Happening::Ends(id) => {
                     self.servers.remove(&id.host(DOMAIN));
+                }
+                Happening::GivesUp(id) => {
+                    let began = self.cloud.machines.get(&id).map_or(self.now, |machine| machine.hook_began);
+                    let was_seen = self.last_good_tick > began && self.now - self.last_good_tick < TERMINATION_HOOK;
+                    if was_seen {
+                        self.broken = Some(format!("no heartbeat for {id}, which a tick had seen"));
+                    }
                 }
             }
         }
@@ -201,6 +223,15 @@ impl Sim {
             let role = if person == 0 { Role::Moderator } else { Role::Viewer };
             let _refused = self.scalelite.join(&name(room), role, &mut self.servers, now);
         }
+        if people == 4 {
+            // They go into a breakout room, which Scalelite does not know of, and does not count.
+            let breakout_of = Some(name(room));
+            let holder = created.ok().and_then(|id| host_of(&self.scalelite.server(&id)?.url));
+            if let Some(server) = holder.and_then(|host| self.servers.get_mut(&host)) {
+                server.create("breakout", NewMeeting { breakout_of, ..NewMeeting::default() }, now);
+                let _joined = server.join("breakout", Role::Viewer, now);
+            }
+        }
     }
 
     /// Scalelite chooses a server and writes that down; its call to the server hangs for now.
@@ -216,7 +247,7 @@ impl Sim {
         self.wire();
         let id = self.scalelite.records().find(|(meeting, _)| *meeting == room).map(|(_, id)| id.to_owned());
         let url = id.and_then(|id| Some(self.scalelite.server(&id)?.url));
-        let host = url.and_then(|url| url.strip_prefix("https://")?.split('/').next().map(str::to_owned));
+        let host = url.and_then(|url| host_of(&url));
         self.creating = host.map(|host| (room.to_owned(), host, self.now));
     }
 
@@ -234,12 +265,13 @@ impl Sim {
         let drained = self.drained_since.get(id).map(|since| self.now - since);
         let deadline = self.settings.drain_deadline.map(|deadline| i64::try_from(deadline.as_secs()).unwrap());
         if drained.zip(deadline).is_some_and(|(drained, deadline)| drained + self.slow >= deadline) {
+            self.given_up.insert(id.clone());
             return None;
         }
         let now = self.time();
         let server = self.servers.get_mut(&id.host(DOMAIN))?;
         let meetings: Vec<_> = server.meetings(now).keys().cloned().collect();
-        let recordings = server.recordings(now).len();
+        let recordings = if self.given_up.contains(id) { 0 } else { server.recordings(now).len() };
         if meetings.is_empty() && recordings == 0 {
             return None;
         }
@@ -249,6 +281,11 @@ impl Sim {
     }
 }
 
-fn name(room: u8) -> String {
+fn host_of(url: &str) -> Option<String> {
+    url.strip_prefix("https://")?.split('/').next().map(str::to_owned)
+}
+
+/// The name of a room's meeting.
+pub(crate) fn name(room: u8) -> String {
     format!("room {room}")
 }
