@@ -25,9 +25,13 @@ async fn package_and_deploy() {
         async |arguments: &[&str]| try_run(arguments).await.unwrap_or_else(|output| panic!("{arguments:?}: {output}"));
 
     run(&["s3", "mb", "s3://artifacts"]).await;
+    let sources = ["--template-file", "templates/sources-bucket.yaml", "--stack-name", "bbb-sources"];
+    run(&[&["cloudformation", "deploy"][..], &sources].concat()).await;
     let package = ["cloudformation", "package", "--template-file", "template.yaml", "--s3-bucket", "artifacts"];
     run(&[&package[..], &["--output-template-file", packaged]].concat()).await;
-    let deploy = ["cloudformation", "deploy", "--template-file", packaged, "--stack-name", "plain"];
+    // The packaged template is too long for a call.
+    let long = ["--s3-bucket", "artifacts"];
+    let deploy = ["cloudformation", "deploy", "--template-file", packaged, "--stack-name", "plain", long[0], long[1]];
     let parameters = [
         "--parameter-overrides",
         &format!("BBBDomainName={DOMAIN}"),

@@ -26,6 +26,9 @@ pub(super) const STACK: &str = "bbb-rehearsal";
 /// The bucket for templates and code.
 const BUCKET: &str = "bbb-rehearsal-artifacts";
 
+/// The stack with the bucket for what runs on the servers: the default of the root's `BBBStackBucketStack`.
+const SOURCES_STACK: &str = "bbb-sources";
+
 /// The parameters of the root stack.
 pub(super) type Parameters = BTreeMap<String, String>;
 
@@ -150,7 +153,7 @@ impl<'a> World<'a> {
         .await
     }
 
-    /// Makes the hosted zone and the bucket that an operator would have.
+    /// Makes the hosted zone and the buckets that an operator would have.
     pub(super) async fn make_surroundings(&mut self) -> Result<(), Broken> {
         let zone = self.route53.create_hosted_zone().name(&self.domain).caller_reference(new_uuid()).send().await?;
         let id = zone.hosted_zone().map(HostedZone::id).unwrap_or_default();
@@ -158,6 +161,12 @@ impl<'a> World<'a> {
         let here =
             CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(REGION)).build();
         self.s3.create_bucket().bucket(BUCKET).create_bucket_configuration(here).send().await?;
+        // It outlives deployments, as the artifacts do.
+        let sources = self.package_file("templates/sources-bucket.yaml".as_ref()).await?;
+        match self.deploy_packaged(SOURCES_STACK, &sources, &Parameters::new()).await? {
+            Deployed::Something(followed) => ensure(followed.succeeded(), || outcome(&followed))?,
+            Deployed::Nothing => return Err(Broken(format!("{SOURCES_STACK} is there already"))),
+        }
         self.before = Inventory::take(self).await?;
         Ok(())
     }
