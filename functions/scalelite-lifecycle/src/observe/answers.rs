@@ -137,6 +137,7 @@ impl Question {
         };
         let status = match client.pool_status(now, deadline).await {
             PoolStatus::Reported(report) => Some(Status {
+                at: moment(report.written),
                 ready: report.ready,
                 unfinished_recordings: report.unfinished_recordings.try_into().unwrap_or(u32::MAX),
             }),

@@ -70,7 +70,9 @@ fn meet(sim: &mut Sim) -> Result<(), String> {
             .is_some_and(|id| sim.cloud.machines.get(&id).is_some_and(|it| it.lifecycle.is_some()))
     };
     let elsewhere: BTreeSet<_> = listed.iter().filter(|it| !is_member(&it.url)).map(|it| it.id.clone()).collect();
-    for room in (0..ROOMS).filter(|_| is_open && !sim.rooms_lost) {
+    // Where Scalelite may choose a server that is not the pool's, rooms are not the pool's business either.
+    let is_ours_alone = !elsewhere.iter().any(|id| sim.scalelite.is_chosen_for_meetings(id));
+    for room in (0..ROOMS).filter(|_| is_open && is_ours_alone && !sim.rooms_lost) {
         let mut records = sim.scalelite.records();
         if records.any(|(meeting, server)| meeting == name(room) && elsewhere.contains(server)) {
             continue;
