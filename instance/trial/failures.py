@@ -81,7 +81,7 @@ def every_install_step_fails(trial: Trial) -> None:
         ),
         (
             "install/60-units",
-            "Unit bbb-server-status.timer is masked",
+            "bbb-server-status.timer is masked",
             "mv /opt/bbb-server/files/bbb-server-status.timer /srv/; "
             "rm -f /etc/systemd/system/bbb-server-status.timer; systemctl mask bbb-server-status.timer",
             "systemctl unmask bbb-server-status.timer; mv /srv/bbb-server-status.timer /opt/bbb-server/files/",
@@ -158,9 +158,9 @@ def every_configure_step_fails(trial: Trial) -> None:
         ),
         (
             "configure/80-web",
-            "nginx",
-            "echo 'no such directive;' >/etc/bigbluebutton/nginx/own.nginx",
-            "rm /etc/bigbluebutton/nginx/own.nginx",
+            "nginx does not take",
+            "sed -i 's/autoindex/no-such-directive/' /opt/bbb-server/files/pool-status.nginx",
+            "sed -i 's/no-such-directive/autoindex/' /opt/bbb-server/files/pool-status.nginx",
         ),
         (
             "configure/90-healthy",

@@ -192,11 +192,9 @@ class Machine:
             command, stdin=subprocess.DEVNULL, stdout=self.console.open("ab"), stderr=subprocess.STDOUT, start_new_session=True
         )
         self.wait(lambda: self.found_leader(), 30, "no first process")
-        self.wait(
-            lambda: self.call("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"),
-            90,
-            "does not come up",
-        )
+        # Not until all is up: the server's own stages are a part of that.
+        self.wait(lambda: "default" in self.call("ip", "route").stdout, 90, "no network")
+        self.wait(lambda: self.call("systemctl", "is-active", "--quiet", "dbus.socket").returncode == 0, 30, "no bus")
 
     def found_leader(self) -> bool:
         """nspawn has helpers besides; the machine's first process calls itself 1 in its own namespace."""

@@ -8,6 +8,7 @@ mod network;
 mod operation;
 mod outcomes;
 mod policies;
+mod references;
 mod secrets;
 mod traffic;
 
@@ -111,6 +112,7 @@ pub fn check(definitions: &BTreeMap<PathBuf, Definition>, deployments: &[Deploym
     for (path, definition) in definitions {
         let mut faults = definition.faults.clone();
         faults.extend(declared::check(definition));
+        faults.extend(references::check(definition, definitions));
         faults.extend(form::check(definition, roots.contains(path)));
         faults.extend(declared::not_given(definition, definitions, policy));
         findings.extend(faults.into_iter().map(|fault| (fault, String::new())));

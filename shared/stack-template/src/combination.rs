@@ -85,7 +85,12 @@ pub(crate) struct Choices<'a> {
     pub(crate) unknown: Names,
     /// For each part of the template, the axes that decide how it is evaluated.
     parts: Vec<BTreeSet<usize>>,
+    /// The parts that depend on too much to be tried.
+    pub(crate) too_many: Vec<BTreeSet<usize>>,
 }
+
+/// How many combinations of one part are tried at most: minutes of work.
+const MOST: usize = 500_000;
 
 impl<'a> Choices<'a> {
     pub(crate) fn new(deployment: &'a Deployment, definition: &'a Definition, influence: &Influence<'a>) -> Self {
@@ -127,12 +132,12 @@ impl<'a> Choices<'a> {
         }
         // A part that another contains differs in no further combination.
         let all: Vec<_> = parts.iter().cloned().collect();
-        let parts = all
-            .iter()
-            .filter(|part| !all.iter().any(|other| other != *part && part.is_subset(other)))
-            .cloned()
-            .collect();
-        Self { deployment, axes, unknown, parts }
+        let parts = all.iter().filter(|part| !all.iter().any(|other| other != *part && part.is_subset(other))).cloned();
+        let count = |part: &BTreeSet<usize>| {
+            part.iter().fold(1_usize, |count, axis| count.saturating_mul(axes[*axis].alternatives.len()))
+        };
+        let (parts, too_many) = parts.partition(|part| count(part) <= MOST);
+        Self { deployment, axes, unknown, parts, too_many }
     }
 
     /// The first alternative everywhere.

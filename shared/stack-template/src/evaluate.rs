@@ -215,16 +215,6 @@ impl<'w, 'a> Evaluation<'w, 'a> {
     }
 
     fn resource(&mut self, declared: &'a Declared, nested: Option<Rc<Stack<'a>>>) -> Resource<'a> {
-        for name in &declared.depends_on {
-            // One that does not exist under this combination is passed over by CloudFormation; one that never does is not.
-            if !self.definition.resources.contains_key(name) {
-                self.fault(
-                    declared.at,
-                    Rule::Reference,
-                    format!("depends on {name}, which the template does not declare"),
-                );
-            }
-        }
         let attributes = declared.attributes.iter().map(|(name, node)| (name.as_str(), self.value(node))).collect();
         Resource { declared, attributes, nested }
     }

@@ -48,6 +48,37 @@ pub(crate) enum Call {
     ImportValue(Node),
 }
 
+/// Something that a call names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Used<'a> {
+    /// A parameter or a resource.
+    Name(&'a str),
+    /// A resource and an attribute of it.
+    Attribute(&'a str, &'a str),
+}
+
+impl Call {
+    /// What the call itself names, without what it is called with.
+    pub(crate) fn used(&self) -> Vec<Used<'_>> {
+        match self {
+            Self::Ref(name) => vec![Used::Name(name)],
+            Self::GetAtt { resource, attribute } => vec![Used::Attribute(resource, attribute)],
+            Self::Sub { pieces, variables } => pieces
+                .iter()
+                .filter_map(|piece| match piece {
+                    Piece::Variable(name) if !variables.contains_key(name) => Some(name),
+                    _ => None,
+                })
+                .map(|name| match attribute(name) {
+                    Some((resource, attribute)) => Used::Attribute(resource, attribute),
+                    None => Used::Name(name),
+                })
+                .collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A part of what `Fn::Sub` is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Piece {

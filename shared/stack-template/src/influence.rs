@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     definition::{Declared, Definition},
-    expression::{self, Call, Expression, Node, Piece},
+    expression::{Call, Expression, Node, Used},
     logic::{Assertions, Logic},
 };
 
@@ -25,12 +25,6 @@ pub(crate) struct Influence<'a> {
     deciding: RefCell<BTreeMap<&'a Path, Names>>,
     /// The outputs that are being followed, so that a circle ends.
     following: RefCell<Vec<(&'a Path, String, String)>>,
-}
-
-/// A use of something by its name.
-enum Use<'a> {
-    Name(&'a str),
-    Attribute(&'a str, &'a str),
 }
 
 impl<'a> Influence<'a> {
@@ -122,16 +116,16 @@ impl<'a> Influence<'a> {
     fn mentions_directly(&self, definition: &'a Definition, node: &'a Node) -> Names {
         let mut names = Names::new();
         let Expression::Call(call) = &node.expression else { return names };
-        for used in uses(call) {
+        for used in call.used() {
             match used {
-                Use::Name(name) if definition.parameters.contains_key(name) => {
+                Used::Name(name) if definition.parameters.contains_key(name) => {
                     names.insert(name.to_owned());
                 }
-                Use::Name("AWS::Region" | "AWS::Partition" | "AWS::URLSuffix") => {
+                Used::Name("AWS::Region" | "AWS::Partition" | "AWS::URLSuffix") => {
                     names.insert(REGION.to_owned());
                 }
-                Use::Name(_) => {}
-                Use::Attribute(resource, attribute) => {
+                Used::Name(_) => {}
+                Used::Attribute(resource, attribute) => {
                     names.append(&mut self.carried(definition, resource, attribute, |nested, output| {
                         let output = nested.outputs.get(output);
                         output.map(|output| self.mentions(nested, &output.value)).unwrap_or_default()
@@ -154,12 +148,12 @@ impl<'a> Influence<'a> {
         let mut names = Names::new();
         node.walk(&mut |node| {
             let Expression::Call(call) = &node.expression else { return };
-            for used in uses(call) {
-                let (Use::Name(resource) | Use::Attribute(resource, _)) = used;
+            for used in call.used() {
+                let (Used::Name(resource) | Used::Attribute(resource, _)) = used;
                 let declared = definition.resources.get(resource);
                 let condition = declared.and_then(|declared| declared.condition.as_deref());
                 names.append(&mut self.in_condition(definition, condition));
-                if let Use::Attribute(resource, attribute) = used {
+                if let Used::Attribute(resource, attribute) = used {
                     names.append(&mut self.carried(definition, resource, attribute, |nested, output| {
                         let output = nested.outputs.get(output);
                         self.in_condition(nested, output.and_then(|output| output.condition.as_deref()))
@@ -208,25 +202,5 @@ impl<'a> Influence<'a> {
             .collect();
         self.following.borrow_mut().pop();
         carried
-    }
-}
-
-/// What a call uses by name.
-fn uses(call: &Call) -> Vec<Use<'_>> {
-    match call {
-        Call::Ref(name) => vec![Use::Name(name)],
-        Call::GetAtt { resource, attribute } => vec![Use::Attribute(resource, attribute)],
-        Call::Sub { pieces, variables } => pieces
-            .iter()
-            .filter_map(|piece| match piece {
-                Piece::Variable(name) if !variables.contains_key(name) => Some(name),
-                _ => None,
-            })
-            .map(|name| match expression::attribute(name) {
-                Some((resource, attribute)) => Use::Attribute(resource, attribute),
-                None => Use::Name(name),
-            })
-            .collect(),
-        _ => Vec::new(),
     }
 }

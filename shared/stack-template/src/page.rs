@@ -34,7 +34,7 @@ fn table<'a>(interface: Option<&Json>, parameters: impl Iterator<Item = (&'a Str
     let mut table = "| parameter | default | values | meaning |\n| --- | --- | --- | --- |\n".to_owned();
     for (name, parameter) in parameters {
         let label = interface.and_then(|interface| interface["ParameterLabels"][name]["default"].as_str());
-        let label = label.map(|label| format!("{}. ", cell(label))).unwrap_or_default();
+        let label = label.map(|label| format!("**{}.** ", cell(label))).unwrap_or_default();
         let description = parameter.description.as_deref().map(cell).unwrap_or_default();
         let default = match parameter.default.as_deref() {
             None => "must be given".to_owned(),
@@ -121,9 +121,9 @@ fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Text in a cell of a table, where angle brackets are no tags.
+/// Text in a cell of a table, where nothing is markup.
 fn cell(text: &str) -> String {
-    plain(text).replace('|', "\\|").replace('<', "&lt;")
+    plain(text).replace('|', "\\|").replace('*', "\\*").replace('<', "&lt;")
 }
 
 /// Code in a cell of a table.

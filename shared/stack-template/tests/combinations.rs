@@ -105,6 +105,27 @@ Resources:
 }
 
 #[test]
+fn what_is_too_much_to_be_tried_is_said() {
+    let parameters: String = (0..10)
+        .map(|index| {
+            format!("  P{index}: {{Type: String, Description: One, AllowedValues: [a, b, c, d, e], Default: a}}\n")
+        })
+        .collect();
+    let all: Vec<String> = (0..10).map(|index| format!("!Equals [!Ref P{index}, a]")).collect();
+    let root = format!(
+        "\nParameters:\n{parameters}Conditions:\n  All: !And [{}]\nResources:\n  A: {{Type: AWS::SNS::Topic, Condition: All}}\n",
+        all.join(", ")
+    );
+    let report = check(&definitions(&[("root.yaml", &root)]), &[deployment(&[])], &Policy::default());
+    assert_eq!(
+        report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "root.yaml:1:1: the template has a part that depends on more than can be tried: P0, P1, P2, P3, P4, P5, P6, P7, P8, P9."
+        ]
+    );
+}
+
+#[test]
 fn a_deployment_of_nothing_is_said() {
     let other = Deployment { template: PathBuf::from("other.yaml"), ..deployment(&[]) };
     let report = check(&BTreeMap::new(), &[other], &Policy::default());

@@ -44,7 +44,7 @@ Resources:
   Topic: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Missing}}
 ",
         &[
-            "root.yaml:4:60: Resources/Topic/Properties/DisplayName refers to Missing, which the template does not declare, in every combination.",
+            "root.yaml:4:60: Resources/Topic/Properties/DisplayName refers to Missing, which the template does not declare.",
         ],
     ),
     case(
@@ -54,7 +54,7 @@ Resources:
   Topic: {Type: AWS::SNS::Topic, Properties: {DisplayName: !GetAtt Missing.Name}}
 ",
         &[
-            "root.yaml:4:60: Resources/Topic/Properties/DisplayName refers to Missing, which the template does not declare, in every combination.",
+            "root.yaml:4:60: Resources/Topic/Properties/DisplayName refers to Missing, which the template does not declare.",
         ],
     ),
     case(
@@ -64,7 +64,7 @@ Resources:
   Topic: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Sub '${Missing} and ${Missing.Name}'}}
 ",
         &[
-            "root.yaml:4:60: Resources/Topic/Properties/DisplayName refers to Missing, which the template does not declare, in every combination.",
+            "root.yaml:4:60: Resources/Topic/Properties/DisplayName refers to Missing, which the template does not declare.",
         ],
     ),
     case(
@@ -120,14 +120,35 @@ Resources:
         ],
     ),
     case(
+        "references that are never followed",
+        r"
+Parameters:
+  Kind: {Type: String, Description: A kind, AllowedValues: [one, two], Default: one}
+Conditions:
+  IsOne: !Equals [!Ref Kind, one]
+  IsOther: !And [!Condition IsOne, !Condition Missing]
+Resources:
+  Topic:
+    Type: AWS::SNS::Topic
+    Condition: IsOther
+    Properties: {A: !Ref Missing, B: !GetAtt Missing.Arn, C: !FindInMap [Missing, a, b], D: !If [Missing, a, b]}
+  Other: {Type: AWS::SNS::Topic}
+",
+        &[
+            "root.yaml:7:12: Conditions/IsOther is under the condition Missing, which the template does not declare.",
+            "root.yaml:12:21: Resources/Topic/Properties/A refers to Missing, which the template does not declare.",
+            "root.yaml:12:38: Resources/Topic/Properties/B refers to Missing, which the template does not declare.",
+            "root.yaml:12:62: Resources/Topic/Properties/C looks into Missing, which the template does not declare.",
+            "root.yaml:12:93: Resources/Topic/Properties/D is under the condition Missing, which the template does not declare.",
+        ],
+    ),
+    case(
         "a dependence on nothing",
         r"
 Resources:
   Topic: {Type: AWS::SNS::Topic, DependsOn: [Missing]}
 ",
-        &[
-            "root.yaml:4:10: Resources/Topic depends on Missing, which the template does not declare, in every combination.",
-        ],
+        &["root.yaml:4:10: Resources/Topic depends on Missing, which the template does not declare."],
     ),
     case(
         "a condition that is not declared",
@@ -139,8 +160,8 @@ Outputs:
   Arn: {Description: The topic, Condition: Missing, Value: x}
 ",
         &[
-            "root.yaml:4:10: Resources/Topic is under the condition Missing, which the template does not declare, in every combination.",
-            "root.yaml:5:60: Resources/Other/Properties/DisplayName is under the condition Missing, which the template does not declare, in every combination.",
+            "root.yaml:4:10: Resources/Topic is under the condition Missing, which the template does not declare.",
+            "root.yaml:5:60: Resources/Other/Properties/DisplayName is under the condition Missing, which the template does not declare.",
             "root.yaml:7:8: Outputs/Arn is under the condition Missing, which the template does not declare.",
         ],
     ),
@@ -201,8 +222,8 @@ Outputs:
   Arn: {Description: The topic, Value: !Ref Topic}
 ",
         &[
-            "root.yaml:7:35: Outputs/Name/Value reads the output Name of Nested, which nested.yaml does not declare, in every combination.",
-            "root.yaml:8:33: Outputs/Id/Value reads Id of Nested, which has Outputs alone, in every combination.",
+            "root.yaml:7:35: Outputs/Name/Value reads the output Name of Nested, which nested.yaml does not declare.",
+            "root.yaml:8:33: Outputs/Id/Value reads Id of Nested, which has Outputs alone.",
         ],
     ),
     nested(
@@ -239,7 +260,7 @@ Outputs:
 Resources:
   Nested: {Type: AWS::CloudFormation::Stack, DeletionPolicy: Delete, UpdateReplacePolicy: Delete, Properties: {TemplateURL: a/../b.yaml}}
 ",
-        &["root.yaml:4:11: Resources/Nested is made of b.yaml, which does not exist, in every combination."],
+        &["root.yaml:4:11: Resources/Nested is made of b.yaml, which does not exist."],
     ),
     nested(
         "nested stacks that need one another",

@@ -24,7 +24,7 @@ Parameters:
     Type: String
     Description: >-
       Where <alarms> go,
-      a|b.
+      a|b, *.c.
     AllowedPattern: "^(a|b)$"
     ConstraintDescription: must be an address
   Kind: {Type: String, Description: A kind., AllowedValues: [one, ""], Default: one}
@@ -49,7 +49,7 @@ Outputs:
 
 | parameter | default | values | meaning |
 | --- | --- | --- | --- |
-| `Mail` | must be given | must be an address | E-mail. Where &lt;alarms> go, a\\|b. |
+| `Mail` | must be given | must be an address | **E-mail.** Where &lt;alarms> go, a\\|b, \\*.c. |
 | `Kind` | `one` | `one`, empty | A kind. |
 
 ### How much

@@ -10,7 +10,7 @@ fn nothing_is_wrong_in_any_combination() {
     let report = check(&definitions, &deployments::all(&definitions), &deployments::POLICY);
     for evaluated in &report.evaluated {
         println!(
-            "{}: {} combinations ({} more are refused by rules), which stand for {:.0}; {} stacks evaluated",
+            "{}: {} combinations ({} more are refused by rules), which stand for {:.1e}; {} stacks evaluated",
             evaluated.template.display(),
             evaluated.combinations,
             evaluated.refused,

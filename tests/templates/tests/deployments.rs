@@ -60,8 +60,11 @@ const fn open(
 }
 
 /// What templates can do by themselves and the whole does not ask of them.
-const NOT_GIVEN: [(&str, &str); 12] = [
+const NOT_GIVEN: [(&str, &str); 15] = [
     // The server pool and a TURN server are not part of it yet.
+    ("templates/application.yaml", "GroupName"),
+    ("templates/application.yaml", "LaunchHookName"),
+    ("templates/application.yaml", "TerminateHookName"),
     ("templates/application.yaml", "TerminationPolicyFunctionArn"),
     ("templates/application.yaml", "TurnHost"),
     ("templates/application.yaml", "TurnSecretArn"),
@@ -105,7 +108,7 @@ const CERTIFICATE: &str = "arn:aws:acm:eu-central-1:111122223333:certificate/000
 const UBUNTU: &str = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id";
 
 /// What there is to choose from where a template does not say, by the parameter's name, in all templates. The first is the default.
-const FREE: [(&str, &[&str]); 48] = [
+const FREE: [(&str, &[&str]); 49] = [
     ("AccessLogBucketName", &["", "logs-of-others"]),
     ("AdditionalDomainNames", &["", "a.example.org", "a.example.org,b.example.org"]),
     ("AvailabilityZone", &["", "eu-central-1a"]),
@@ -135,6 +138,7 @@ const FREE: [(&str, &[&str]); 48] = [
     ("ExistingFileSystemId", &["", "fs-00000001"]),
     ("ExpectedCodeName", &["", "jammy"]),
     ("GreenlightService", &["", "greenlight"]),
+    ("GroupName", &["", "servers"]),
     ("InstanceClass", &["db.t3.medium", "serverless", "db.serverless"]),
     ("InstanceType", &["fargate", "t3.medium"]),
     ("KeyArn", &["", KEY]),

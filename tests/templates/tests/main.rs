@@ -6,6 +6,7 @@
 mod combinations;
 mod deployments;
 mod documented;
+mod mutations;
 mod notifications;
 mod page;
 

@@ -48,7 +48,7 @@ default is a dash.
 ## Outputs
 
 {}
-# The nested templates
+## The templates
 
 | template | what it is |
 | --- | --- |
@@ -60,10 +60,13 @@ default is a dash.
     for (path, definition) in definitions.iter().filter(|(path, _)| path.starts_with("templates")) {
         page.push_str(&format!("| `{}` | {} |\n", path.display(), description(definition)));
     }
-    page.push_str("\n# Templates for themselves\n");
     for path in BY_THEMSELVES {
         let Some(definition) = definitions.get(Path::new(path)) else { continue };
-        page.push_str(&format!("\n## {path}\n\n{}\n\n{}\n", description(definition), page::parameters(definition, 3)));
+        page.push_str(&format!(
+            "\n## `{path}`\n\n{}\n\n{}\n",
+            description(definition),
+            page::parameters(definition, 3)
+        ));
         page.push_str(&format!("{}\n", page::outputs(definition)));
     }
     page.truncate(page.trim_end().len());

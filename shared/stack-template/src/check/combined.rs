@@ -78,6 +78,12 @@ pub(super) fn check(
             faults.insert(definition.fault(parameter.at, Rule::Parameter, message), String::new());
         }
     }
+    for part in &choices.too_many {
+        let names: Vec<&str> = part.iter().map(|axis| choices.axes[*axis].name.as_str()).collect();
+        let message = format!("has a part that depends on more than can be tried: {}", names.join(", "));
+        let (template, pointer) = (definition.path().to_owned(), String::new());
+        faults.insert(Fault { template, pointer, rule: Rule::Form, message }, String::new());
+    }
     let secret: Vec<(&str, &str)> = secrets::ATTRIBUTES.iter().chain(policy.secret_attributes).copied().collect();
     let exports = exports(definitions, deployment, policy);
     let worlds: Vec<World<'_>> =

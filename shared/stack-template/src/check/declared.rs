@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::Policy;
 use crate::{
     definition::Definition,
-    expression::{Call, Expression, Node, Piece},
+    expression::{Call, Expression, Node, Used},
     fault::{Fault, Rule},
     template::pointer_to,
 };
@@ -55,11 +55,6 @@ pub(super) fn check(definition: &Definition) -> Vec<Fault> {
         if output.description.as_deref().is_none_or(str::is_empty) {
             faults.push(definition.fault(output.at, Rule::Form, format!("does not say what {name} is")));
         }
-        let undeclared = output.condition.iter().filter(|name| !definition.conditions.contains_key(*name));
-        faults.extend(undeclared.map(|name| {
-            let message = format!("is under the condition {name}, which the template does not declare");
-            definition.fault(output.at, Rule::Reference, message)
-        }));
     }
     faults
 }
@@ -99,17 +94,8 @@ impl<'a> Uses<'a> {
 
     fn note_one(&mut self, node: &'a Node) {
         let Expression::Call(call) = &node.expression else { return };
+        self.names.extend(call.used().into_iter().map(|(Used::Name(name) | Used::Attribute(name, _))| name));
         match call.as_ref() {
-            Call::Ref(name) => {
-                self.names.insert(name);
-            }
-            Call::Sub { pieces, variables } => {
-                let variable = |piece: &'a Piece| match piece {
-                    Piece::Variable(name) if !variables.contains_key(name) => Some(name.as_str()),
-                    _ => None,
-                };
-                self.names.extend(pieces.iter().filter_map(variable));
-            }
             Call::If { condition, .. } => {
                 self.conditions.insert(condition);
             }

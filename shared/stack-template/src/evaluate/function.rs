@@ -112,12 +112,9 @@ impl<'a> Evaluation<'_, 'a> {
         self.unknown(Origin::Resource { logical_id: name.to_owned(), attribute: None }, false)
     }
 
-    /// Sees to it that a resource that is referred to is declared and exists; gives its type if so.
+    /// Sees to it that a resource that is referred to exists; gives its type if so. What is not declared is found elsewhere.
     fn declared(&mut self, at: Place, name: &'a str) -> Option<&'a str> {
-        let Some(declared) = self.definition.resources.get(name) else {
-            self.fault(at, Rule::Reference, format!("refers to {name}, which the template does not declare"));
-            return None;
-        };
+        let declared = self.definition.resources.get(name)?;
         if !self.exists(declared) {
             self.fault(at, Rule::Reference, format!("refers to {name}, which does not exist"));
             return None;

@@ -28,14 +28,8 @@ impl<'a> Evaluation<'_, 'a> {
             }
             None => {}
         }
-        let Some((_, logic)) = self.definition.conditions.get(name) else {
-            self.fault(
-                at,
-                Rule::Reference,
-                format!("is under the condition {name}, which the template does not declare"),
-            );
-            return false;
-        };
+        // One that is not declared is found elsewhere.
+        let Some((_, logic)) = self.definition.conditions.get(name) else { return false };
         self.conditions.insert(name, None);
         let was_deciding = std::mem::replace(&mut self.is_deciding, true);
         let value = self.holds(logic);

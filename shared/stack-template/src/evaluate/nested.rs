@@ -23,14 +23,7 @@ impl<'a> Evaluation<'_, 'a> {
         let declared = self.definition.resources.get(logical_id)?;
         let template = declared.nested.as_deref()?;
         let world = self.world;
-        let Some(definition) = world.definitions.get(template) else {
-            self.fault(
-                declared.at,
-                Rule::Reference,
-                format!("is made of {}, which does not exist", template.display()),
-            );
-            return None;
-        };
+        let definition = world.definitions.get(template)?;
         self.nested.insert(logical_id, None);
         let path = if self.path.is_empty() { logical_id.to_owned() } else { format!("{}/{logical_id}", self.path) };
         let given = self.inputs(declared.at, logical_id, definition);
@@ -103,20 +96,19 @@ impl<'a> Evaluation<'_, 'a> {
         let Some(stack) = self.nested(at, logical_id) else {
             return self.broken();
         };
-        let file = stack.definition.path().display();
-        let Some(output) = attribute.strip_prefix("Outputs.") else {
-            self.fault(at, Rule::Reference, format!("reads {attribute} of {logical_id}, which has Outputs alone"));
-            return self.broken();
-        };
+        // What is not declared is found elsewhere.
+        let Some(output) = attribute.strip_prefix("Outputs.") else { return self.broken() };
         if let Some(output) = stack.outputs.get(output) {
             return output.value.data.clone();
         }
-        let message = if stack.definition.outputs.contains_key(output) {
-            format!("reads the output {output} of {logical_id}, which {file} does not give")
-        } else {
-            format!("reads the output {output} of {logical_id}, which {file} does not declare")
-        };
-        self.fault(at, Rule::Reference, message);
+        if stack.definition.outputs.contains_key(output) {
+            let file = stack.definition.path().display();
+            self.fault(
+                at,
+                Rule::Reference,
+                format!("reads the output {output} of {logical_id}, which {file} does not give"),
+            );
+        }
         self.broken()
     }
 }
