@@ -194,6 +194,7 @@ impl Lane {
             ("the session token", token),
             ("the response URL's signature", cloudformation.signature()),
             ("the external id", unique_word("external-id-")),
+            ("the secret access key of a property", unique_word("secret-key-property-")),
         ];
         let secrets = secrets.map(|(name, secret)| (name.to_owned(), secret)).into();
         Self { cloudformation, functions, secrets }
@@ -217,6 +218,9 @@ impl Lane {
                 {
                     request["ResourceProperties"]["HostedZoneRoleArn"] = json!(role_arn("zones"));
                     request["ResourceProperties"]["HostedZoneRoleExternalId"] = json!(self.secrets[3].1);
+                }
+                if request["ResourceProperties"]["SecretKey"].is_string() {
+                    request["ResourceProperties"]["SecretKey"] = json!(self.secrets[4].1);
                 }
             });
             let mut done = Vec::new();
@@ -283,7 +287,9 @@ impl Lane {
         if kind == "Delete" && !given.is_empty() && !given.starts_with(&answer.physical_resource_id) {
             return Err(format!("a Delete of {given:?} was answered with {:?}", answer.physical_resource_id));
         }
-        if kind != "Delete" && answer.status == Status::Success {
+        // The sample's type calls nobody: it computes.
+        let calls_aws = text("ResourceType") != "Custom::SMTPPW";
+        if calls_aws && kind != "Delete" && answer.status == Status::Success {
             return Err(format!("a success without AWS: {answer:?}"));
         }
         Ok(true)
