@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -44,6 +44,7 @@ struct Sample {
     event: Value,
 }
 
+/// The samples of requests that CloudFormation makes, and is to be answered.
 fn samples() -> Vec<Sample> {
     let folder = workspace_root().join("events");
     let mut paths: Vec<PathBuf> =
@@ -56,7 +57,12 @@ fn samples() -> Vec<Sample> {
         let event: Value = serde_json::from_slice(&fs::read(&path).expect("a sample")).expect("JSON");
         Sample { name, function: function_for(&event), event }
     };
-    paths.into_iter().map(read).collect()
+    paths.into_iter().filter(|path| !is_of_another_kind(path)).map(read).collect()
+}
+
+/// The pool's function is asked by others, who get their answer from Lambda.
+fn is_of_another_kind(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("server-pool-"))
 }
 
 /// The name of the function that an event is for: that of the service token, or the one that gets the records of failed invocations.

@@ -13,7 +13,7 @@ from hypercorn.config import Config
 from ministack import app as ministack
 from ministack.core import lambda_runtime
 
-from . import response_url
+from . import control, response_url
 
 NEEDS = {
     "ministack.app:app": "scope, receive, send",
@@ -27,9 +27,11 @@ GRACE_SECONDS = 2.0
 
 
 async def _gateway(scope, receive, send):
-    """MiniStack, with the place in front where custom resources PUT their answers."""
+    """MiniStack, with two places in front: where custom resources PUT their answers, and the control of the clock."""
     if scope["type"] == "http" and response_url.serves(scope["path"]):
         await response_url.handle(scope, receive, send)
+    elif scope["type"] == "http" and control.serves(scope["path"]):
+        await control.handle(scope, receive, send)
     else:
         await ministack.app(scope, receive, send)
 

@@ -51,7 +51,7 @@ def trust(principal: dict, condition: dict | None = None) -> str:
 class Server:
     """`python -m local_aws` on a free port, started as a user of it would."""
 
-    def __init__(self):
+    def __init__(self, **variables: str):
         self.directory = tempfile.mkdtemp(prefix="local-aws-test-")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -69,6 +69,7 @@ class Server:
             "PATH": f"{os.path.dirname(sys.executable)}:/usr/bin:/bin",
             "PYTHONPATH": str(HERE.parent),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **variables,
         }
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
@@ -101,6 +102,12 @@ class Server:
             code = self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
         return code, time.monotonic() - started
+
+    def clock(self, advance: float | None = None) -> dict:
+        """What the clock says, after moving it forward if that is asked for."""
+        body = None if advance is None else json.dumps({"advance": advance}).encode()
+        with urllib.request.urlopen(self.url + "/_local_aws/clock", data=body, timeout=300) as response:
+            return json.load(response)
 
     def client(self, service: str, credentials: dict | None = None, region: str = REGION):
         given = credentials or {"AccessKeyId": ACCOUNT, "SecretAccessKey": "test"}
@@ -150,8 +157,8 @@ class LocalAwsTest(unittest.TestCase):
         cls.logs = cls.server.client("logs")
         cls.s3 = cls.server.client("s3")
 
-    @staticmethod
-    def started() -> Server:
+    @classmethod
+    def started(cls) -> Server:
         return shared_server()
 
     def refused(self, code: str, call, **arguments) -> str:
@@ -262,6 +269,21 @@ class LocalAwsTest(unittest.TestCase):
         key = uuid.uuid4().hex + ".json"
         self.s3.put_object(Bucket="templates", Key=key, Body=json.dumps(template).encode())
         return f"https://s3.amazonaws.com/templates/{key}"
+
+
+class OwnServerTest(LocalAwsTest):
+    """Tests that move the clock, which would be felt by all others on the same server."""
+
+    variables: dict[str, str]
+
+    @classmethod
+    def started(cls) -> Server:
+        server = Server(**getattr(cls, "variables", {}))
+        cls.addClassCleanup(server.end)
+        return server
+
+    def advance(self, seconds: float) -> None:
+        self.server.clock(seconds)
 
 
 def put(url: str, body: bytes, content_type: str | None = None, method: str = "PUT") -> int:

@@ -211,8 +211,8 @@ class CustomResources(LocalAwsTest):
 
 
 class Ending(LocalAwsTest):
-    @staticmethod
-    def started() -> Server:
+    @classmethod
+    def started(cls) -> Server:
         return Server()
 
     def test_it_ends_promptly_while_a_custom_resource_is_waited_for(self):

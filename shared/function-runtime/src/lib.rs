@@ -13,11 +13,13 @@ mod aws_error;
 mod configuration;
 mod log;
 mod per_region;
+mod requests;
 mod self_invocation;
 
 pub use aws_error::AwsError;
 pub use configuration::{ConfigurationError, in_region, sdk_config};
 pub use per_region::PerRegion;
+pub use requests::Handler;
 pub use self_invocation::SelfInvocation;
 
 use aws_types::SdkConfig;
@@ -49,6 +51,19 @@ pub fn serve(resources: impl FnOnce(Provider, &SdkConfig) -> Provider) -> Result
     log::install();
     let provider = provider(resources);
     runtime()?.block_on(custom_resource::run(provider))
+}
+
+/// The whole `main` of a function that answers requests of its own form: `make` makes what answers them, with clients made from the
+/// configuration.
+///
+/// # Errors
+/// When the Runtime API cannot be spoken to. That the function cannot be made ready is the error of every request instead.
+pub fn serve_requests<H: Handler, E: std::error::Error + From<ConfigurationError>>(
+    make: impl FnOnce(&SdkConfig) -> Result<H, E>,
+) -> Result<(), Fatal> {
+    log::install();
+    let handler = sdk_config().map_err(E::from).and_then(|config| make(&config));
+    runtime()?.block_on(requests::run(handler))
 }
 
 /// The whole `main` of the function that is the `OnFailure` destination of the others.

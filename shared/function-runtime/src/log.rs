@@ -11,8 +11,12 @@ const OWN_CRATES: &[&str] = &[
     "function_runtime",
     "acm_certificate",
     "ami_finder",
+    "bigbluebutton",
     "hosted_zone",
     "last_resort",
+    "scalelite",
+    "scalelite_lifecycle",
+    "server_pool",
     "ses_identity",
     "smtp_credentials",
 ];

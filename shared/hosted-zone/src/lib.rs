@@ -5,6 +5,7 @@
 
 mod delegation;
 mod error;
+mod many;
 mod name;
 mod record;
 mod zone;
@@ -12,6 +13,7 @@ mod zone;
 pub use aws_sdk_route53::types::RrType as RecordType;
 pub use delegation::{Delegation, delegation};
 pub use error::Error;
+pub use many::{RecordChange, Standing, Together, ZoneRecords};
 pub use name::{is_within, normalised};
 pub use record::Record;
 pub use zone::{HostedZone, HostedZones, Role, ZoneReference};

@@ -18,6 +18,17 @@ pub struct Record {
 }
 
 impl Record {
+    /// A record set that is neither an alias nor routed by weight and the like, exactly as it stands.
+    pub(crate) fn simple(set: &ResourceRecordSet) -> Option<Self> {
+        let is_simple = set.set_identifier().is_none() && set.alias_target().is_none();
+        is_simple.then(|| Self {
+            name: set.name().to_owned(),
+            record_type: set.r#type().clone(),
+            ttl: set.ttl().unwrap_or_default(),
+            values: set.resource_records().iter().map(|record| record.value().to_owned()).collect(),
+        })
+    }
+
     pub(crate) fn is_named_like(&self, found: &ResourceRecordSet) -> bool {
         normalised(&self.name) == normalised(found.name()) && self.record_type == *found.r#type()
     }

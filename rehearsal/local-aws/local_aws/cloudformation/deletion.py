@@ -27,9 +27,13 @@ NEEDS = {
 }
 
 
+# Types whose handlers wait for what happens meanwhile.
+WAITING_TYPES: set[str] = set()
+
+
 async def call(resource_type: str, function: Any, *arguments: Any) -> Any:
     """Run a handler, off the event loop when it waits for something that comes in through the loop."""
-    if stacks._runs_on_worker_thread(resource_type):
+    if resource_type in WAITING_TYPES or stacks._runs_on_worker_thread(resource_type):
         return await run_reentrant(function, *arguments)
     return function(*arguments)
 

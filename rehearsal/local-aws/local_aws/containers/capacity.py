@@ -6,14 +6,14 @@ import random
 import string
 
 from ministack.core.responses import AccountRegionScopedDict
-from ministack.services import autoscaling, ecs
+from ministack.services import ecs
 from ministack.services.cloudformation import provisioners
 
+from ..autoscaling import model
 from ..patching import replace
 from .requests import called, checked, from_properties, refused
 
 NEEDS = {
-    "ministack.services.autoscaling:_asgs": AccountRegionScopedDict,
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": dict,
     "ministack.services.cloudformation.provisioners:_ecs_cluster_update":
         "physical_id, old_props, new_props, stack_name, logical_id",
@@ -63,12 +63,10 @@ def _check_new(request: dict) -> None:
                       "ClientException")
     provider = request.get("autoScalingGroupProvider") or {}
     reference = provider.get("autoScalingGroupArn", "")
-    group = next((one for one in autoscaling._asgs.values()
-                  if reference in (one["AutoScalingGroupName"], one["AutoScalingGroupARN"])), None)
+    group = next((one for one in model.groups.values() if reference in (one.name, one.arn)), None)
     if group is None:
         raise refused(f"The specified Auto Scaling group ARN is invalid: {reference}", "ClientException")
-    protected = str(group.get("NewInstancesProtectedFromScaleIn", "")).lower() == "true"
-    if provider.get("managedTerminationProtection") == "ENABLED" and not protected:
+    if provider.get("managedTerminationProtection") == "ENABLED" and not group.protect_new:
         raise refused("The managed termination protection setting for the capacity provider is invalid. To enable managed "
                       "termination protection for a capacity provider, the Auto Scaling group must have instance protection "
                       "from scale in enabled.", "InvalidParameterException")

@@ -8,7 +8,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import AccountScopedDict, get_account_id, get_region
 from ministack.services import iam
 
-from ..publishing import allows
+from ..service_principals import allowed
 
 NEEDS = {
     "ministack.core.iam_evaluator:combine_resource_policy":
@@ -37,7 +37,7 @@ def may_be_assumed(role_arn: str) -> bool:
     statements = [statements] if isinstance(statements, dict) else statements
     document = {"Statement": [{"Resource": "*", **statement} for statement in statements]}
     context = {"aws:sourceaccount": get_account_id(), "aws:sourcearn": f"arn:aws:ecs:{get_region()}:{get_account_id()}:*"}
-    return allows(_TASKS, document, "sts:AssumeRole", "*", context)
+    return allowed(document, _TASKS, "sts:AssumeRole", "*", context)
 
 
 def role_may(role_arn: str, action: str, resource: str, resource_policy=None, **context: str) -> bool:

@@ -10,9 +10,9 @@ from ministack.core.responses import AccountRegionScopedDict, get_account_id, ge
 from ministack.services import ec2, elasticache, sns
 from ministack.services.cloudformation import provisioners
 
-from .. import publishing
 from ..patching import replace
 from ..refusals import Refused, called
+from ..service_principals import allowed
 from . import keys
 
 NEEDS = {
@@ -100,8 +100,8 @@ def _topic_status(arn: str) -> str:
         return "inactive"
     # It acts for the account, and knows aws:SourceOwner but not aws:SourceAccount.
     source = {"aws:sourceowner": get_account_id()}
-    allowed = publishing.allows(_SERVICE, topic["attributes"].get("Policy"), "sns:Publish", arn, source)
-    return "active" if allowed else "inactive"
+    is_allowed = allowed(topic["attributes"].get("Policy"), _SERVICE, "sns:Publish", arn, source)
+    return "active" if is_allowed else "inactive"
 
 
 def _settle(group: dict) -> None:

@@ -12,6 +12,7 @@ from ministack.services.cloudformation import provisioners
 
 from .. import publishing
 from ..refusals import Refused
+from ..service_principals import allowed
 from .databases import refused
 
 NEEDS = {
@@ -45,9 +46,9 @@ def _check_topic(arn: str) -> None:
     attributes = topic["attributes"]
     source = {"aws:sourceaccount": get_account_id(), "aws:sourceowner": get_account_id(),
               "aws:sourcearn": f"arn:aws:rds:{get_region()}:{get_account_id()}:es:subscription"}
-    allowed = publishing.allows(_SERVICE, attributes.get("Policy"), "sns:Publish", arn, source)
+    is_allowed = allowed(attributes.get("Policy"), _SERVICE, "sns:Publish", arn, source)
     key = attributes.get("KmsMasterKeyId")
-    if not allowed or (key and not publishing.may_use_key(_SERVICE, key, arn)):
+    if not is_allowed or (key and not publishing.may_use_key(_SERVICE, key, arn)):
         raise refused("SNSNoAuthorization", f"You do not have permission to publish to the SNS topic ARN {arn}.")
 
 

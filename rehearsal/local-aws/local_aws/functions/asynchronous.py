@@ -6,6 +6,7 @@ import contextvars
 import datetime
 import json
 import logging
+import threading
 import time
 import uuid
 
@@ -16,6 +17,7 @@ from ministack.core.concurrency import spawn_background
 from ministack.core.responses import AccountRegionScopedDict, set_request_account_id, set_request_region
 from ministack.services import lambda_svc, sns, sqs
 
+from ..clock import clock, scope
 from ..patching import replace
 
 NEEDS = {
@@ -33,6 +35,8 @@ NEEDS = {
     "ministack.services.lambda_svc:_invoke_depth": contextvars.ContextVar,
     "ministack.services.lambda_svc:_put_event_invoke_config": "func_name, qualifier, data",
     "ministack.services.lambda_svc:_release_execution_slot": "key",
+    "ministack.services.lambda_svc:_reserved_concurrency": "func, config",
+    "ministack.services.lambda_svc:executions_in_flight": "",
     "ministack.services.lambda_svc:_emit_lambda_metrics": "function_name, duration_ms, error, throttle",
     "ministack.services.lambda_svc:invoke_async_with_retry": "func, event",
     "ministack.services.sns:handle_request": "method, path, headers, body, query_params",
@@ -49,26 +53,66 @@ _ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns": 
 logger = logging.getLogger("local_aws.functions")
 
 
+class _UnderWay:
+    """How many events are between being accepted and being done with, those that wait for another try left out."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def add(self, number: int) -> None:
+        with self._lock:
+            self._count += number
+
+    def any(self) -> bool:
+        return self._count > 0 or lambda_svc.executions_in_flight()[0] > 0
+
+
+_under_way = _UnderWay()
+
+
 def invoke(func: dict, event) -> None:
     """Queue an event for a function and return; what becomes of it shows in its logs and destinations."""
     depth = lambda_svc._invoke_depth.get()
-    # A context of its own: neither the caller's identity nor its request may reach what runs later.
-    context = contextvars.Context()
-    spawn_background(context.run, _deliver, func, event, depth, thread_name="local-aws-async-invoke")
-
-
-def _deliver(func: dict, event, depth: int) -> None:
     config = func.get("config") or func
-    account, region = lambda_svc._account_region_from_function_config(config)
-    set_request_account_id(account)
-    set_request_region(region)
+    # A context of its own: neither the caller's identity nor its request may reach what runs later.
+    context = scope(*lambda_svc._account_region_from_function_config(config))
+    _under_way.add(1)
+    try:
+        spawn_background(context.run, _deliver, func, config, event, depth, thread_name="local-aws-async-invoke")
+    except RuntimeError:
+        _under_way.add(-1)
+        raise
+
+
+def _deliver(func: dict, config: dict, event, depth: int) -> None:
+    try:
+        _try(func, config, event, depth)
+    finally:
+        _under_way.add(-1)
+
+
+def _wait(seconds: float) -> None:
+    """Wait for another try, during which the clock may be moved."""
+    _under_way.add(-1)
+    try:
+        time.sleep(seconds)
+    finally:
+        _under_way.add(1)
+
+
+def _try(func: dict, config: dict, event, depth: int) -> None:
     lambda_svc._invoke_depth.set(depth)
     request_id = str(uuid.uuid4())
-    started = time.monotonic()
+    started = time.time()
     attempts = 0
     while True:
-        result, ran = _attempt(func, config, event, request_id)
+        result, ran = attempt(func, config, event, request_id)
         settings = _settings(config)
+        if not ran and lambda_svc._reserved_concurrency(func, config) == 0:
+            # A function that is switched off in this way gets its events neither now nor later.
+            condition = "RetriesExhausted"
+            break
         if ran:
             attempts += 1
             if not result.get("error"):
@@ -80,16 +124,16 @@ def _deliver(func: dict, event, depth: int) -> None:
             delay = RETRY_DELAYS_SECONDS[min(attempts, len(RETRY_DELAYS_SECONDS)) - 1]
         else:
             delay = _THROTTLE_DELAY_SECONDS
-        age = time.monotonic() - started
+        age = time.time() - started
         if age + delay > int(settings.get("MaximumEventAgeInSeconds", 21600)):
             condition = "EventAgeExceeded"
             break
-        time.sleep(delay)
+        _wait(delay)
     _send_record(config, settings, "OnFailure", condition, request_id, event, result, attempts)
     _send_to_dead_letter_queue(config, request_id, event, result)
 
 
-def _attempt(func: dict, config: dict, event, request_id: str) -> tuple[dict, bool]:
+def attempt(func: dict, config: dict, event, request_id: str) -> tuple[dict, bool]:
     """One execution under the event's own request id, and whether there was room for it."""
     slot, _limit = lambda_svc._acquire_execution_slot(func, config)
     if slot is None:
@@ -244,6 +288,7 @@ def install() -> None:
                 return lambda_svc._invalid_parameter_value(refused)
         return put(func_name, qualifier, data)
 
+    clock.busy_while(_under_way.any)
     replace(lambda_svc, "invoke_async_with_retry", invoke)
     replace(lambda_svc, "_put_event_invoke_config", put_event_invoke_config)
 

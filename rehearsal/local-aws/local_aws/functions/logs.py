@@ -17,6 +17,8 @@ from ministack.core.responses import (
 )
 from ministack.services import cloudwatch_logs, lambda_svc
 
+from .. import metrics
+
 NEEDS = {
     "ministack.services.cloudwatch_logs:_log_groups": AccountRegionScopedDict,
     "ministack.services.cloudwatch_logs:_append_log_events": "stream, events",
@@ -83,6 +85,8 @@ def _emit(config: dict, name: str, request_id: str, text: str, duration_ms: int)
     if group_name(config) not in cloudwatch_logs._log_groups and not _may_create_group(config):
         # Deleted meanwhile, for example. Only a role with logs:CreateLogGroup makes it again.
         return
+    for line in text.splitlines():
+        metrics.from_log_line(line)
     now = int(time.time() * 1000)
     cloudwatch_logs._append_log_events(
         _stream(config, name), [{"timestamp": now, "message": line, "ingestionTime": now} for line in lines]

@@ -9,8 +9,8 @@ from ministack.services import alb, ec2, s3
 from ministack.services.cloudformation import provisioners
 
 from ..patching import replace
-from ..publishing import allows
 from ..refusals import Refused
+from ..service_principals import allowed
 
 NEEDS = {
     "ministack.services.alb:_ACTION_MAP": dict,
@@ -79,7 +79,7 @@ def _check_access_logs(attributes: dict[str, str]) -> None:
     path = "/".join(part for part in (prefix, "AWSLogs", get_account_id(), "ELBAccessLogTestFile") if part)
     target = f"arn:aws:s3:::{bucket}/{path}"
     policy, _owner = s3.bucket_policy_for_arn(target) or ("", None)
-    if not policy or not allows(_LOG_DELIVERY, policy, "s3:PutObject", target, {}):
+    if not policy or not allowed(policy, _LOG_DELIVERY, "s3:PutObject", target, {}):
         raise refused("InvalidConfigurationRequest", f"Access Denied for bucket: {bucket}. Please check S3bucket permission")
 
 

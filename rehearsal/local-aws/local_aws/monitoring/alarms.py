@@ -9,8 +9,9 @@ from ministack.services import sns
 from ministack.services.cloudformation import provisioners
 
 from ..patching import replace
-from ..publishing import allows, may_use_key
+from ..publishing import may_use_key
 from ..refusals import Refused
+from ..service_principals import allowed
 
 NEEDS = {
     "ministack.services.cloudformation.provisioners:_cw_metric_alarm_put": "name, props",
@@ -56,7 +57,7 @@ def _check_topic(arn: str, alarm: str) -> None:
     context = {"aws:sourceaccount": get_account_id(),
                "aws:sourcearn": f"arn:aws:cloudwatch:{get_region()}:{get_account_id()}:alarm:{alarm}"}
     key = attributes.get("KmsMasterKeyId")
-    if not allows(_CLOUDWATCH, attributes.get("Policy"), "sns:Publish", arn, context):
+    if not allowed(attributes.get("Policy"), _CLOUDWATCH, "sns:Publish", arn, context):
         raise _invalid(f"The alarm would reach nobody: the policy of {arn} does not let {_CLOUDWATCH} publish")
     if key and not may_use_key(_CLOUDWATCH, key, arn, context):
         raise _invalid(f"The alarm would reach nobody: the key of {arn} does not let {_CLOUDWATCH} use it")

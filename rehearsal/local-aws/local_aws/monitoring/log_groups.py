@@ -7,8 +7,8 @@ from ministack.services import cloudwatch_logs, kms
 from ministack.services.cloudformation import provisioners
 
 from ..patching import replace
-from ..publishing import allows
 from ..refusals import Refused
+from ..service_principals import allowed
 
 NEEDS = {
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS": dict,
@@ -30,7 +30,7 @@ def _check(key_arn: str | None, group: str) -> None:
     context = {"kms:encryptioncontext:aws:logs:arn": arn}
     key = kms._resolve_key(key_arn)
     usable = key is not None and key["KeyState"] == "Enabled" and key_arn.startswith("arn:") and all(
-        allows(f"logs.{get_region()}.amazonaws.com", key.get("Policy"), "kms:" + action, key["Arn"], context)
+        allowed(key.get("Policy"), f"logs.{get_region()}.amazonaws.com", "kms:" + action, key["Arn"], context)
         for action in _ACTIONS)
     if not usable:
         raise Refused("CloudWatchLogs", "InvalidParameterException",

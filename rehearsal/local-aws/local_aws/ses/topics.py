@@ -6,6 +6,7 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import sns
 
 from .. import publishing
+from ..service_principals import allowed
 from .identities import Identity, invalid
 
 NEEDS = {
@@ -29,7 +30,7 @@ def check(identity: Identity, arn: str) -> None:
     if attributes.get("FifoTopic") == "true":
         raise invalid(f"SNS topic {arn} is a FIFO topic, which Amazon SES does not support.")
     source = {"aws:sourceaccount": get_account_id(), "aws:sourcearn": identity.arn}
-    if not publishing.allows(_SERVICE, attributes.get("Policy"), "sns:Publish", arn, source):
+    if not allowed(attributes.get("Policy"), _SERVICE, "sns:Publish", arn, source):
         raise invalid(f"SNS topic {arn} does not allow Amazon SES to publish to it.")
     if (key := attributes.get("KmsMasterKeyId")) and not publishing.may_use_key(_SERVICE, key, arn):
         raise invalid(f"SNS topic {arn} is encrypted with a key that Amazon SES may not use.")
