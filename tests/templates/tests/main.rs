@@ -9,6 +9,7 @@ mod documented;
 mod mutations;
 mod notifications;
 mod page;
+mod rendered;
 
 use std::{
     collections::BTreeMap,
