@@ -9,6 +9,7 @@ mod deletion;
 mod failed_creation;
 mod image;
 mod leftovers;
+mod pool;
 mod progress;
 mod secrecy;
 mod world;
@@ -16,6 +17,7 @@ mod world;
 use std::path::PathBuf;
 
 use crate::local_aws::{Kept, LocalAwsError};
+use crate::outside::OutsideError;
 use crate::promises::Promises;
 
 pub use progress::Progress;
@@ -55,6 +57,9 @@ pub enum ScenarioError {
     /// The local AWS could not be installed, started or stopped.
     #[error("cannot use the local AWS")]
     LocalAws(#[from] LocalAwsError),
+    /// What lies outside AWS could not be started.
+    #[error("cannot start what lies outside AWS")]
+    Outside(#[from] OutsideError),
 }
 
 /// Rehearses a deployment from the first build to the last deletion; `progress` is told everything on the way.
@@ -71,6 +76,7 @@ pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Re
     creation::run(&mut world).await;
     certificate::run(&mut world).await;
     image::run(&mut world).await;
+    pool::run(&mut world).await;
     failed_creation::run(&mut world).await;
     deletion::run(&mut world).await;
     leftovers::run(&mut world).await;

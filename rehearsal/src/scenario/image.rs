@@ -54,7 +54,8 @@ impl Alone {
         let parameters =
             [("Source", ""), ("Name", &format!("{NAME}*")), ("Owner", "self"), ("ExpectedCodeName", "jammy")];
         let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let mut alone = Self { packaged: world.package_alone("ami.yaml").await?, parameters, images: Vec::new() };
+        let mut alone =
+            Self { packaged: world.package_alone("templates/ami.yaml").await?, parameters, images: Vec::new() };
         alone.publish(world).await?;
         alone.deploy(world, &[]).await?;
         alone.expect(world, 0).await?;
