@@ -18,6 +18,7 @@ use super::leftovers::Inventory;
 use super::{Options, Progress, ScenarioError};
 use crate::local_aws::{LocalAws, REGION};
 use crate::new_uuid;
+use crate::outside::Outside;
 use crate::promises::{Promise, Promises};
 
 /// The stack that is created, updated and deleted.
@@ -43,11 +44,14 @@ pub(super) enum Deployed {
 /// Everything that the parts share.
 pub(super) struct World<'a> {
     pub(super) aws: LocalAws,
+    pub(super) outside: Outside,
     pub(super) acm: aws_sdk_acm::Client,
+    pub(super) auto_scaling: aws_sdk_autoscaling::Client,
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) route53: aws_sdk_route53::Client,
     s3: aws_sdk_s3::Client,
+    pub(super) secrets: aws_sdk_secretsmanager::Client,
     pub(super) domain: String,
     /// The id of the domain's hosted zone.
     pub(super) zone_id: String,
@@ -92,7 +96,9 @@ impl<'a> World<'a> {
         let since = Instant::now();
         progress(Progress::Step("starting the local AWS"));
         let installation = LocalAws::install(&options.workspace_root, |note| progress(Progress::Step(note))).await?;
-        let aws = LocalAws::start(&installation, &BTreeMap::new()).await?;
+        let outside = Outside::start(&options.workspace_root, &options.domain).await?;
+        let aws =
+            LocalAws::start_with(&installation, &outside.function_variables(), &outside.local_aws_variables()).await?;
         let at = aws.endpoint().to_owned();
         let started = Promise::new("local AWS started", true, since.elapsed(), at);
         progress(Progress::Promise(&started));
@@ -102,11 +108,14 @@ impl<'a> World<'a> {
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         Ok(Self {
             acm: aws_sdk_acm::Client::new(&config),
+            auto_scaling: aws_sdk_autoscaling::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             route53: aws_sdk_route53::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
             aws,
+            outside,
             domain: options.domain.clone(),
             zone_id: String::new(),
             root: options.workspace_root.clone(),
@@ -158,6 +167,7 @@ impl<'a> World<'a> {
         let zone = self.route53.create_hosted_zone().name(&self.domain).caller_reference(new_uuid()).send().await?;
         let id = zone.hosted_zone().map(HostedZone::id).unwrap_or_default();
         self.zone_id = id.trim_start_matches("/hostedzone/").to_owned();
+        self.outside.look_names_up_in(self.route53.clone(), &self.zone_id);
         let here =
             CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(REGION)).build();
         self.s3.create_bucket().bucket(BUCKET).create_bucket_configuration(here).send().await?;

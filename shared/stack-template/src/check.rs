@@ -108,12 +108,11 @@ pub struct Evaluated {
 #[must_use]
 pub fn check(definitions: &BTreeMap<PathBuf, Definition>, deployments: &[Deployment], policy: &Policy<'_>) -> Report {
     let mut findings: BTreeMap<Fault, String> = BTreeMap::new();
-    let roots: BTreeSet<&PathBuf> = deployments.iter().map(|deployment| &deployment.template).collect();
     for (path, definition) in definitions {
         let mut faults = definition.faults.clone();
         faults.extend(declared::check(definition));
         faults.extend(references::check(definition, definitions));
-        faults.extend(form::check(definition, roots.contains(path)));
+        faults.extend(form::check(definition));
         faults.extend(declared::not_given(definition, definitions, policy));
         findings.extend(faults.into_iter().map(|fault| (fault, String::new())));
     }
