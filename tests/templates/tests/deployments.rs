@@ -145,7 +145,7 @@ const FREE: [(&str, &[&str]); 58] = [
     ("ExistingFileSystemId", &["", "fs-00000001"]),
     ("ExpectedCodeName", &["", "jammy"]),
     ("GreenlightService", &["", "greenlight"]),
-        ("InstanceClass", &["db.t3.medium", "serverless", "db.serverless"]),
+    ("InstanceClass", &["db.t3.medium", "serverless", "db.serverless"]),
     ("InstanceType", &["fargate", "t3.medium"]),
     ("KeyArn", &["", KEY]),
     ("LastResortFunctionArn", &["", FUNCTION]),
