@@ -31,7 +31,7 @@ use proxy::Proxy;
 /// The header that opens Scalelite's management API, as the template has it by default.
 pub(crate) const MANAGEMENT_HEADER: &str = "X-Scalelite-Management";
 
-/// The secrets of what lies outside.
+/// The secrets that a deployment shares with what lies outside. Until it is known they are nobody's.
 #[derive(Clone)]
 pub(crate) struct Secrets {
     /// The BigBlueButton servers' API secret.
@@ -44,7 +44,7 @@ pub(crate) struct Secrets {
 
 /// Everything outside of AWS, running. Dropping it ends it.
 pub(crate) struct Outside {
-    pub(crate) secrets: Secrets,
+    secrets: Mutex<Secrets>,
     /// The time of day of the local AWS.
     pub(crate) clock: MovedClock,
     servers: Arc<Mutex<Servers>>,
@@ -53,8 +53,8 @@ pub(crate) struct Outside {
     names: Arc<Names>,
     proxy: Proxy,
     hook: guests::Hook,
+    load_balancer: LoadBalancer,
     _bigbluebutton: BigBlueButton,
-    _load_balancer: LoadBalancer,
     folder: TempDir,
 }
 
@@ -86,7 +86,7 @@ impl Outside {
         let proxy = Proxy::start(authority, names.clone(), guests.clone(), ways).await?;
         let hook = guests::Hook::start(guests.clone()).await?;
         Ok(Self {
-            secrets,
+            secrets: Mutex::new(secrets),
             clock,
             servers,
             scalelite,
@@ -94,8 +94,8 @@ impl Outside {
             names,
             proxy,
             hook,
+            load_balancer,
             _bigbluebutton: bigbluebutton,
-            _load_balancer: load_balancer,
             folder,
         })
     }
@@ -117,6 +117,19 @@ impl Outside {
     /// From now on names are what this hosted zone says.
     pub(crate) fn look_names_up_in(&self, route53: aws_sdk_route53::Client, zone_id: &str) {
         self.names.are_in(route53, zone_id);
+    }
+
+    /// Gives the servers and Scalelite, empty as it is after its first start, the secrets of a deployment.
+    pub(crate) fn take(&self, secrets: Secrets) {
+        self.guests.take(&secrets.servers);
+        *self.rooms().0 = Scalelite::new(secrets.scalelite.clone(), Ids::HostNames);
+        self.load_balancer.require_header(MANAGEMENT_HEADER, &secrets.management);
+        *self.secrets.lock().unwrap_or_else(PoisonError::into_inner) = secrets;
+    }
+
+    /// The secrets as they were taken.
+    pub(crate) fn secrets(&self) -> Secrets {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Scalelite and the servers. They are locked together, in the order that the stand-ins ask for.

@@ -63,7 +63,7 @@ pub(crate) enum Loss {
 #[derive(Debug)]
 pub(super) struct Guests {
     domain: String,
-    secret: String,
+    secret: Mutex<String>,
     servers: Arc<Mutex<Servers>>,
     clock: MovedClock,
     running: Mutex<BTreeMap<String, Guest>>,
@@ -77,7 +77,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Guests {
     pub(super) fn new(domain: &str, secret: String, servers: Arc<Mutex<Servers>>, clock: MovedClock) -> Self {
         let (running, losses) = (Mutex::default(), Mutex::default());
-        Self { domain: domain.to_owned(), secret, servers, clock, running, losses }
+        Self { domain: domain.to_owned(), secret: Mutex::new(secret), servers, clock, running, losses }
     }
 
     /// What the instance's own bootstrap makes of its id.
@@ -95,14 +95,17 @@ impl Guests {
 
     fn starts(&self, told: &Told) {
         let host = self.host(&told.instance_id);
-        // The web server comes up early in the installation; what is behind it does not.
-        let mut server = Server::new(self.secret.clone());
-        server.reach = Reach::BadGateway;
-        server.ready = false;
-        server.agent = Agent::NotStarted;
-        lock(&self.servers).insert(host.clone(), server);
+        lock(&self.servers).insert(host.clone(), starting(&lock(&self.secret)));
         let guest = Guest { host, address: told.public_ip_address, installed: false, since: self.clock.now() };
         lock(&self.running).insert(told.instance_id.clone(), guest);
+    }
+
+    /// Gives the secret to those that are installed from now on, or at the moment.
+    pub(super) fn take(&self, secret: &str) {
+        secret.clone_into(&mut lock(&self.secret));
+        for guest in lock(&self.running).values().filter(|guest| !guest.installed) {
+            lock(&self.servers).insert(guest.host.clone(), starting(secret));
+        }
     }
 
     fn ends(&self, instance_id: &str) {
@@ -154,6 +157,15 @@ impl Guests {
         }
         losses
     }
+}
+
+/// A server at the beginning of its installation: the web server comes up early, and what is behind it does not.
+fn starting(secret: &str) -> Server {
+    let mut server = Server::new(secret.to_owned());
+    server.reach = Reach::BadGateway;
+    server.ready = false;
+    server.agent = Agent::NotStarted;
+    server
 }
 
 /// The meetings that somebody ended by a call although people were in them. In a rehearsal nobody but the pool and Scalelite would.

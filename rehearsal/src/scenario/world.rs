@@ -12,9 +12,12 @@ use deployment::events::{self, Followed, Mark};
 use deployment::functions::{self, Bootstrap};
 use deployment::package::{self, Bucket, Packaged};
 use deployment::stack;
+use tokio::select;
+use tokio::time::{Duration, sleep};
 
 use super::broken::{Broken, ensure};
 use super::leftovers::Inventory;
+use super::pool;
 use super::{Options, Progress, ScenarioError};
 use crate::local_aws::{LocalAws, REGION};
 use crate::new_uuid;
@@ -29,6 +32,9 @@ const BUCKET: &str = "bbb-rehearsal-artifacts";
 
 /// The stack with the bucket for what runs on the servers: the default of the root's `BBBStackBucketStack`.
 const SOURCES_STACK: &str = "bbb-sources";
+
+/// How often it is looked whether servers are left that have to end.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The parameters of the root stack.
 pub(super) type Parameters = BTreeMap<String, String>;
@@ -57,6 +63,8 @@ pub(super) struct World<'a> {
     pub(super) zone_id: String,
     /// The workspace's.
     root: PathBuf,
+    /// The servers' Auto Scaling group, once there is one.
+    pub(super) server_group: String,
     packaged: Option<Packaged>,
     /// The root stack's parameters as they were last deployed with success, once there were any.
     pub(super) parameters: Option<Parameters>,
@@ -119,6 +127,7 @@ impl<'a> World<'a> {
             domain: options.domain.clone(),
             zone_id: String::new(),
             root: options.workspace_root.clone(),
+            server_group: String::new(),
             packaged: None,
             parameters: None,
             before: Inventory::default(),
@@ -262,7 +271,7 @@ impl<'a> World<'a> {
         let Some(mark) = stack::delete(&self.cloudformation, stack).await? else {
             return Ok("there was no stack".to_owned());
         };
-        let followed = self.follow(&mark).await?;
+        let followed = self.follow_while_servers_end(&mark).await?;
         let skipped = followed.events.iter().filter(|event| event.status == "DELETE_SKIPPED");
         self.retained.extend(skipped.filter_map(|event| event.physical_id.clone()));
         ensure(followed.status == "DELETE_COMPLETE", || outcome(&followed))?;
@@ -276,6 +285,25 @@ impl<'a> World<'a> {
             .await?
             .map(|stack| stack.outputs)
             .ok_or_else(|| Broken("the stack is gone".to_owned()))
+    }
+
+    /// Lets minutes pass meanwhile: a server ends when its drain is over.
+    async fn follow_while_servers_end(&mut self, mark: &Mark) -> Result<Followed, Broken> {
+        let Self { aws, outside, cloudformation, progress, .. } = self;
+        let drains = async {
+            loop {
+                if outside.guests().is_empty() {
+                    sleep(LOOK).await;
+                } else if let Err(broken) = pool::minute(aws, outside).await {
+                    return broken;
+                }
+            }
+        };
+        let show = |event: &events::Event| progress(Progress::Event(event));
+        select! {
+            followed = events::follow(cloudformation, mark, show) => Ok(followed?),
+            broken = drains => Err(broken),
+        }
     }
 
     async fn follow(&mut self, mark: &Mark) -> Result<Followed, Broken> {

@@ -2,13 +2,33 @@
 
 use scalelite::State;
 
-use super::deployment::create_group;
+use super::secrets;
 use super::view::{
-    addresses, instance_of, is_gone, is_serving, leave, meet, members, minutes, people_in, registration, serving,
-    terminate, until_serving, want, within,
+    addresses, group, instance_of, is_gone, is_serving, leave, meet, members, minutes, people_in, registration,
+    serving, terminate, until_serving, want, within,
 };
 use crate::scenario::World;
 use crate::scenario::broken::{Broken, ensure};
+use crate::scenario::world::Parameters;
+
+/// How many servers there may be.
+const MOST: i32 = 8;
+
+pub(super) async fn enlarge(world: &mut World<'_>, mut parameters: Parameters) -> Result<String, Broken> {
+    let outputs = world.outputs().await?;
+    secrets::take(world, &outputs).await?;
+    world.server_group = outputs.get("ServerGroupName").cloned().unwrap_or_default();
+    let before = members(world).await?;
+    ensure(before.len() == 1, || format!("the group has {before:?}"))?;
+
+    parameters.insert("BBBApplicationMaxInstances".to_owned(), MOST.to_string());
+    world.deploy_root(parameters).await?;
+    let largest = group(world).await?.max_size();
+    ensure(largest == Some(MOST), || format!("its largest size is {largest:?}"))?;
+    let after = members(world).await?;
+    ensure(before == after, || format!("there was {before:?}, and is {after:?}"))?;
+    Ok(world.server_group.clone())
+}
 
 pub(super) async fn launch(world: &mut World<'_>) -> Result<String, Broken> {
     let took = within(world, 30, "a server serves", async |world: &World<'_>| Ok(!serving(world).is_empty())).await?;
@@ -62,16 +82,20 @@ pub(super) async fn scale_in(world: &mut World<'_>) -> Result<String, Broken> {
     Ok(format!("{used} stayed, the other was gone after {took} minutes"))
 }
 
-pub(super) async fn replace(world: &mut World<'_>) -> Result<String, Broken> {
+pub(super) async fn replace(world: &mut World<'_>, mut parameters: Parameters) -> Result<String, Broken> {
     want(world, 2).await?;
     until_serving(world, 2).await?;
     let first = meet(world, "first", false, 20)?;
     let second = meet(world, "second", false, 20)?;
     ensure(first != second, || format!("both meetings are on {first}"))?;
 
-    create_group(world, "2").await?;
     let old = members(world).await?;
-    ensure(old.values().all(|member| member.version == "1"), || format!("the update itself replaced: {old:?}"))?;
+    parameters.insert("BBBApplicationInstanceType".to_owned(), "c6a.xlarge".to_owned());
+    world.deploy_root(parameters).await?;
+    let updated = members(world).await?;
+    ensure(updated == old, || format!("the update itself replaced: there was {old:?}, and is {updated:?}"))?;
+    let desired = group(world).await?.desired_capacity();
+    ensure(desired == Some(2), || format!("the update set back what scaling wanted: {desired:?}"))?;
     within(world, 60, "new servers serve, the old ones do not", async |world: &World<'_>| {
         let new = serving(world);
         Ok(new.len() >= 2 && !new.contains(&first) && !new.contains(&second))
@@ -85,7 +109,8 @@ pub(super) async fn replace(world: &mut World<'_>) -> Result<String, Broken> {
     }
     let took = within(world, 60, "all servers are new", async |world: &World<'_>| {
         let members = members(world).await?;
-        Ok(members.len() == 2 && members.values().all(|one| one.version == "2" && one.state == "InService"))
+        let new = members.iter().filter(|(id, one)| !old.contains_key(*id) && one.state == "InService");
+        Ok(members.len() == 2 && new.count() == 2)
     })
     .await?;
     Ok(format!("both replaced {took} minutes after their meetings"))

@@ -1,8 +1,7 @@
 //! What goes wrong: a lost cache, a lost event, a function that is down.
 
-use super::deployment::outputs;
 use super::view::{
-    POOL, addresses, instance_of, is_gone, leave, meet, members, minutes, people_in, registration, serving, terminate,
+    addresses, instance_of, is_gone, leave, meet, members, minutes, people_in, registration, serving, terminate,
     until_serving, within,
 };
 use crate::scenario::World;
@@ -53,7 +52,7 @@ pub(super) async fn function_down(world: &mut World<'_>) -> Result<String, Broke
 
 /// Lets the function run, or, with a concurrency of none, lets every event for it be lost.
 async fn switch(world: &World<'_>, concurrency: i32) -> Result<(), Broken> {
-    let function = outputs(world, POOL).await?.remove("PoolFunctionName").unwrap_or_default();
+    let function = world.outputs().await?.remove("PoolFunctionName").unwrap_or_default();
     let call = world.lambda.put_function_concurrency().function_name(function);
     call.reserved_concurrent_executions(concurrency).send().await?;
     Ok(())

@@ -9,16 +9,10 @@ use bigbluebutton::testing::{Meeting, NewMeeting, Role};
 use scalelite::State;
 use scalelite::testing::Listed;
 
+use crate::local_aws::LocalAws;
+use crate::outside::Outside;
 use crate::scenario::World;
 use crate::scenario::broken::{Broken, ensure};
-
-/// The stacks of the pool.
-pub(super) const POOL: &str = "bbb-rehearsal-pool";
-pub(super) const GROUP: &str = "bbb-rehearsal-group";
-pub(super) const SCALING: &str = "bbb-rehearsal-scaling";
-
-/// The group that the pool's stack names.
-pub(super) const GROUP_NAME: &str = "bbb-rehearsal-pool-servers";
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -30,11 +24,20 @@ pub(super) struct Member {
     pub(super) version: String,
 }
 
+/// The group.
+pub(super) async fn group(world: &World<'_>) -> Result<AutoScalingGroup, Broken> {
+    let name = &world.server_group;
+    let groups = world.auto_scaling.describe_auto_scaling_groups().auto_scaling_group_names(name).send().await?;
+    let found = groups.auto_scaling_groups.into_iter().flatten().next();
+    found.ok_or_else(|| Broken(format!("there is no group {name}")))
+}
+
 /// The instances of the group.
 pub(super) async fn members(world: &World<'_>) -> Result<BTreeMap<String, Member>, Broken> {
-    let groups = world.auto_scaling.describe_auto_scaling_groups().auto_scaling_group_names(GROUP_NAME).send().await?;
-    let instances = groups.auto_scaling_groups().iter().flat_map(AutoScalingGroup::instances);
-    Ok(instances
+    Ok(group(world)
+        .await?
+        .instances()
+        .iter()
         .map(|instance| {
             let state = instance.lifecycle_state().map(|state| state.as_str().to_owned()).unwrap_or_default();
             let version = instance.launch_template().and_then(|template| template.version()).unwrap_or_default();
@@ -76,16 +79,16 @@ pub(super) async fn addresses(world: &World<'_>, host: &str) -> Result<Vec<Strin
 }
 
 /// Lets a minute pass, in which nothing may be lost.
-pub(super) async fn minute(world: &World<'_>) -> Result<(), Broken> {
-    world.aws.advance(MINUTE).await?;
-    world.outside.minute();
-    let losses = world.outside.losses();
+pub(in crate::scenario) async fn minute(aws: &LocalAws, outside: &Outside) -> Result<(), Broken> {
+    aws.advance(MINUTE).await?;
+    outside.minute();
+    let losses = outside.losses();
     ensure(losses.is_empty(), || format!("lost: {losses:?}"))
 }
 
 pub(super) async fn minutes(world: &World<'_>, number: u32) -> Result<(), Broken> {
     for _ in 0..number {
-        minute(world).await?;
+        minute(&world.aws, &world.outside).await?;
     }
     Ok(())
 }
@@ -101,7 +104,7 @@ pub(super) async fn within(
         if is_so(world).await? {
             return Ok(passed);
         }
-        minute(world).await?;
+        minute(&world.aws, &world.outside).await?;
     }
     let members = members(world).await?;
     let registrations: Vec<_> = world
@@ -159,7 +162,11 @@ pub(super) fn leave(world: &World<'_>, host: &str, meeting: &str) -> Result<(), 
 
 /// Sets the desired capacity.
 pub(super) async fn want(world: &World<'_>, desired: i32) -> Result<(), Broken> {
-    let call = world.auto_scaling.set_desired_capacity().auto_scaling_group_name(GROUP_NAME).desired_capacity(desired);
+    let call = world
+        .auto_scaling
+        .set_desired_capacity()
+        .auto_scaling_group_name(&world.server_group)
+        .desired_capacity(desired);
     call.send().await?;
     Ok(())
 }
