@@ -10,6 +10,7 @@ mod mutations;
 mod notifications;
 mod page;
 mod rendered;
+mod requirements;
 
 use std::{
     collections::BTreeMap,
