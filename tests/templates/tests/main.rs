@@ -6,6 +6,7 @@
 mod combinations;
 mod deployments;
 mod documented;
+mod encryption;
 mod mutations;
 mod notifications;
 mod page;

@@ -104,6 +104,40 @@ fn decided(json: &Json, stack: &Stack<'_>) -> Option<Json> {
     }
 }
 
+/// Shows `see` as many stacks of each template as it takes to have every resource and both sides of every condition, and gives what no
+/// two choices lead to.
+pub(crate) fn each_side(
+    definitions: &BTreeMap<PathBuf, Definition>,
+    mut see: impl FnMut(&Path, &Stack<'_>),
+) -> Vec<String> {
+    let exports = BTreeSet::from(["bbb-sources-BBBStackBucket".to_owned()]);
+    let mut missing = Vec::new();
+    for deployment in deployments::all(definitions) {
+        let definition = &definitions[&deployment.template];
+        let body = &definition.template().body;
+        let mut wanted: BTreeSet<String> = body["Resources"].as_object().expect("resources").keys().cloned().collect();
+        for condition in body["Conditions"].as_object().into_iter().flat_map(Map::keys) {
+            wanted.extend([format!("{condition} is true"), format!("{condition} is false")]);
+        }
+        for region in &deployment.regions {
+            let world = World::new(definitions, region, &exports, &[]);
+            for parameters in alternatives(&deployment, definition) {
+                if wanted.is_empty() {
+                    break;
+                }
+                let stack = world.evaluate(&deployment.template, &parameters).expect("the template");
+                let seen = seen(&stack);
+                if stack.refusals.is_empty() && !wanted.is_disjoint(&seen) {
+                    wanted.retain(|one| !seen.contains(one));
+                    see(&deployment.template, &stack);
+                }
+            }
+        }
+        missing.extend(wanted.into_iter().map(|one| format!("{}: {one}", deployment.template.display())));
+    }
+    missing
+}
+
 #[test]
 fn every_resource_and_both_sides_of_every_condition_are_written_for_the_linters() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("rendered");
@@ -111,35 +145,13 @@ fn every_resource_and_both_sides_of_every_condition_are_written_for_the_linters(
         fs::remove_dir_all(&folder).expect("removed");
     }
     fs::create_dir_all(&folder).expect("a folder");
-    let definitions: BTreeMap<PathBuf, Definition> = definitions();
-    let exports = BTreeSet::from(["bbb-sources-BBBStackBucket".to_owned()]);
-    let (mut written, mut missing) = (0, Vec::new());
-    for deployment in deployments::all(&definitions) {
-        let definition = &definitions[&deployment.template];
-        let name = deployment.template.file_stem().and_then(|stem| stem.to_str()).expect("a name");
-        let body = &definition.template().body;
-        let mut wanted: BTreeSet<String> = body["Resources"].as_object().expect("resources").keys().cloned().collect();
-        for condition in body["Conditions"].as_object().into_iter().flat_map(Map::keys) {
-            wanted.extend([format!("{condition} is true"), format!("{condition} is false")]);
-        }
-        for region in &deployment.regions {
-            let world = World::new(&definitions, region, &exports, &[]);
-            for parameters in alternatives(&deployment, definition) {
-                if wanted.is_empty() {
-                    break;
-                }
-                let stack = world.evaluate(&deployment.template, &parameters).expect("the template");
-                if !stack.refusals.is_empty() || wanted.is_disjoint(&seen(&stack)) {
-                    continue;
-                }
-                wanted.retain(|one| !seen(&stack).contains(one));
-                let text = serde_json::to_string_pretty(&rendered(&stack)).expect("JSON");
-                fs::write(folder.join(format!("{name}-{written:03}.json")), text).expect("written");
-                written += 1;
-            }
-        }
-        missing.extend(wanted.into_iter().map(|one| format!("{}: {one}", deployment.template.display())));
-    }
+    let mut written = 0;
+    let missing = each_side(&definitions(), |template, stack| {
+        let name = template.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let text = serde_json::to_string_pretty(&rendered(stack)).expect("JSON");
+        fs::write(folder.join(format!("{name}-{written:03}.json")), text).expect("written");
+        written += 1;
+    });
     println!("{written} stacks in {}", folder.display());
     assert!(missing.is_empty(), "no linter sees, because no two choices lead there:\n{}", missing.join("\n"));
 }
