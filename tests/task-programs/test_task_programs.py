@@ -66,9 +66,9 @@ class WithDatabase(ProgramTest):
     def make(self, name: str, password: str, **other: str) -> tuple[int, str]:
         return self.run_container(ACCESS["scalelite"], **self.access(name, password, **other))
 
-    def connects(self, user: str, password: str, database: str) -> bool:
+    def connects(self, user: str, password: str, database: str, then: str = "CREATE TABLE IF NOT EXISTS it (x int)") -> bool:
         code, _ = self.run_command(
-            "ruby", "-e", 'require "pg"; PG.connect.exec("CREATE TABLE IF NOT EXISTS it (x int)")',
+            "ruby", "-e", f'require "pg"; PG.connect.exec("{then}")',
             **self.connection, PGUSER=user, PGPASSWORD=password, PGDATABASE=database)
         return code == 0
 
@@ -80,8 +80,9 @@ class Access(WithDatabase):
                 self.assertEqual(self.run_container(ACCESS[name], **self.access(name, name + "Password1")), (0, ""))
         self.assertTrue(self.connects("scalelite", "scalelitePassword1", "scalelite"))
         self.assertTrue(self.connects("greenlight", "greenlightPassword1", "greenlight"))
-        self.assertFalse(self.connects("scalelite", "scalelitePassword1", "greenlight"))
-        self.assertFalse(self.connects("greenlight", "greenlightPassword1", "scalelite"))
+        # Not even to look at it.
+        self.assertFalse(self.connects("scalelite", "scalelitePassword1", "greenlight", then="SELECT"))
+        self.assertFalse(self.connects("greenlight", "greenlightPassword1", "scalelite", then="SELECT"))
         rights = "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = 'scalelite'"
         self.assertEqual(self.database.sql("postgres", rights), "f")
 
