@@ -61,15 +61,15 @@ def database_program(name: str) -> str:
 class Container:
     """A container of a task definition: the command that it runs, and the variables that it is given."""
 
-    def __init__(self, name: str, task: str, which: str):
-        containers = template(name)["Resources"][task]["Properties"]["ContainerDefinitions"]
-        definition = next(one for one in containers if one["Name"] == which)
-        self._template = name
+    def __init__(self, of_template: str, definition: dict):
+        self._template = of_template
         self.command = [self._text(part) for part in [*definition["EntryPoint"], *definition["Command"]]]
         check = definition.get("HealthCheck", {}).get("Command", ["CMD"])
         assert check[0] == "CMD", check
         self.health_check = [self._text(part) for part in check[1:]]
         given = [*definition.get("Environment", []), *definition.get("Secrets", [])]
+        # What the template itself says; all else it refers to.
+        self.fixed = {one["Name"]: one["Value"] for one in given if isinstance(one.get("Value"), str)}
         # Those that come by a condition are If's second part.
         self.variables = {one["Name"] if "Name" in one else one["If"][1]["Name"] for one in given}
 
@@ -82,6 +82,12 @@ class Container:
             case str():
                 return part
         raise AssertionError(f"what is {part}?")
+
+
+def containers(name: str, task: str) -> dict[str, Container]:
+    """The containers of a template's task definition, by their names."""
+    definitions = template(name)["Resources"][task]["Properties"]["ContainerDefinitions"]
+    return {one["Name"]: Container(name, one) for one in definitions}
 
 
 def free_port() -> int:
@@ -116,7 +122,9 @@ class Database:
         self.data = folder / "data"
         for one in (folder, authority.key):
             shutil.chown(one, *(["postgres"] * 2 if UNPRIVILEGED else [os.getuid(), os.getgid()]))
-        self._run("initdb", "--no-sync", "--auth=trust", "--username=root", "--pgdata", self.data)
+        command = [f"{POSTGRESQL}/initdb", "--no-sync", "--auth=trust", "--username=root", f"--pgdata={self.data}"]
+        done = subprocess.run([*UNPRIVILEGED, *command], capture_output=True, text=True, cwd="/")
+        assert done.returncode == 0, done.stderr
         (self.data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
         settings = {
             "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": folder, "ssl": "on",
@@ -140,18 +148,20 @@ class Database:
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
-    @staticmethod
-    def _run(name: str, *arguments) -> None:
-        done = subprocess.run(
-            [*UNPRIVILEGED, f"{POSTGRESQL}/{name}", *map(str, arguments)], capture_output=True, text=True, cwd="/")
-        assert done.returncode == 0, done.stderr
-
     def sql(self, database: str, statement: str) -> str:
         """What the superuser gets, through the socket."""
         done = subprocess.run(
             ["psql", "-h", str(self.folder), "-p", str(self.port), "-U", "root", "-d", database, "-Atqc", statement],
             capture_output=True, text=True, check=True)
         return done.stdout.strip()
+
+    def clear(self) -> None:
+        """Leaves nothing of an application, whatever became of it."""
+        for database in self.sql("postgres", "SELECT datname FROM pg_database WHERE datdba <> 10").split():
+            self.sql("postgres", f'DROP DATABASE "{database}" WITH (FORCE)')
+        for role in self.sql("postgres", "SELECT rolname FROM pg_roles WHERE rolcanlogin AND oid > 16384").split():
+            if role != "administrator":
+                self.sql("postgres", f'DROP ROLE "{role}"')
 
     def end(self) -> None:
         self.process.terminate()
@@ -207,10 +217,10 @@ class ProgramTest(unittest.TestCase):
         return ended(self.start(*command, **environment))
 
     def start_container(self, container: Container, **environment: str) -> subprocess.Popen:
-        """The command of a container, with variables that its definition has; and with those of this test."""
+        """The command of a container, with the variables that its definition fixes, and others that it has."""
         unknown = environment.keys() - container.variables - OF_TESTS
         assert not unknown, f"its definition does not give {unknown}"
-        return self.start(*container.command, **environment)
+        return self.start(*container.command, **{**container.fixed, **environment})
 
     def run_container(self, container: Container, **environment: str) -> tuple[int, str]:
         return ended(self.start_container(container, **environment))

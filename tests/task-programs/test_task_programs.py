@@ -13,18 +13,33 @@ import contextlib
 import functools
 import http.server
 import itertools
+import pathlib
+import shutil
 import signal
 import ssl
+import tempfile
 import threading
 import time
 import unittest
 
-from support import Authority, Cache, Container, Database, ProgramTest, database_program, ended, free_port, kill, program
+from support import (
+    Authority,
+    Cache,
+    Container,
+    Database,
+    ProgramTest,
+    containers,
+    database_program,
+    ended,
+    free_port,
+    kill,
+    program,
+)
 
-ACCESS = {name: Container(name, task, "database") for name, task in (("scalelite", "ApiTask"), ("greenlight", "Task"))}
-MIGRATIONS = {
-    "scalelite": Container("scalelite", "ApiTask", "migrations"), "greenlight": Container("greenlight", "Task", "preparation"),
-}
+SCALELITE, GREENLIGHT = containers("scalelite", "ApiTask"), containers("greenlight", "Task")
+POLLER, IMPORTER = containers("scalelite", "PollerTask"), containers("scalelite", "ImporterTask")
+ACCESS = {"scalelite": SCALELITE["database"], "greenlight": GREENLIGHT["database"]}
+MIGRATIONS = {"scalelite": SCALELITE["migrations"], "greenlight": GREENLIGHT["preparation"]}
 # `bundle exec ruby` is ruby here; what else it is to run is the test's affair.
 BUNDLE = 'if [ "$2" = ruby ]; then shift; exec "$@"; fi\n'
 # Ends the program without a word just before the statement that DEATH counts.
@@ -46,16 +61,24 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT gra
 
 
 class WithDatabase(ProgramTest):
+    """Tests that share a database, which each begins with anew."""
+
+    @classmethod
+    def setUpClass(cls):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="task-programs-"))
+        cls.addClassCleanup(shutil.rmtree, folder)
+        folder.chmod(0o755)
+        cls.authority = Authority(folder)
+        (folder / "database").mkdir()
+        cls.database = Database(folder / "database", cls.authority)
+        cls.addClassCleanup(lambda: cls.database.end())
+
     def setUp(self):
         super().setUp()
         self.stand_in("bundle", BUNDLE)
-        self.authority = Authority(self.folder)
-        (self.folder / "database").mkdir()
-        self.database = Database(self.folder / "database", self.authority)
-        self.addCleanup(self.database.end)
+        self.addCleanup(self.database.clear)
         self.connection = {
-            "PGHOST": "localhost", "PGPORT": str(self.database.port), "PGSSLMODE": "verify-full",
-            "PGSSLROOTCERT": str(self.authority.root),
+            "PGHOST": "localhost", "PGPORT": str(self.database.port), "PGSSLROOTCERT": str(self.authority.root),
         }
 
     def access(self, name: str, password: str, **other: str) -> dict:
@@ -63,13 +86,17 @@ class WithDatabase(ProgramTest):
         application = {"APPLICATION_USER": name, "APPLICATION_PASSWORD": password, "APPLICATION_DATABASE": name}
         return {**self.connection, "PGUSER": "administrator", "PGPASSWORD": Database.PASSWORD, **application, **other}
 
+    def restart(self) -> None:
+        self.database.end()
+        self.database.start()
+
     def make(self, name: str, password: str, **other: str) -> tuple[int, str]:
         return self.run_container(ACCESS["scalelite"], **self.access(name, password, **other))
 
     def connects(self, user: str, password: str, database: str, then: str = "CREATE TABLE IF NOT EXISTS it (x int)") -> bool:
         code, _ = self.run_command(
             "ruby", "-e", f'require "pg"; PG.connect.exec("{then}")',
-            **self.connection, PGUSER=user, PGPASSWORD=password, PGDATABASE=database)
+            **self.connection, PGSSLMODE="verify-full", PGUSER=user, PGPASSWORD=password, PGDATABASE=database)
         return code == 0
 
 
@@ -126,6 +153,7 @@ class Access(WithDatabase):
 
     def test_a_database_that_is_not_there_yet_ends_it_and_the_next_task_succeeds(self):
         self.database.end()
+        self.addCleanup(self.restart)
         code, output = self.make("scalelite", "Secret1")
         self.assertEqual(code, 1)
         self.assertIn("Connection refused", output)
@@ -135,12 +163,25 @@ class Access(WithDatabase):
     def test_a_database_that_cannot_prove_who_it_is_gets_no_password(self):
         (self.folder / "other").mkdir()
         other = Authority(self.folder / "other")
-        code, output = self.make("scalelite", "Secret1", PGSSLROOTCERT=str(other.root))
-        self.assertEqual(code, 1)
-        self.assertIn("certificate verify failed", output)
+        for name, definition in ACCESS.items():
+            for change, reason in (
+                ({"PGSSLROOTCERT": str(other.root)}, "certificate verify failed"),
+                ({"PGHOST": "127.0.0.1"}, "does not match host name"),
+            ):
+                with self.subTest(name, reason=reason):
+                    code, output = self.run_container(definition, **self.access("scalelite", "Secret1", **change))
+                    self.assertEqual(code, 1)
+                    self.assertIn(reason, output)
+
+    def test_whatever_knows_the_database_demands_its_certificate(self):
+        tasks = [*SCALELITE.values(), *POLLER.values(), *IMPORTER.values(), *GREENLIGHT.values()]
+        clients = [one.fixed for one in tasks if one.variables & {"PGHOST", "DATABASE_URL"}]
+        demanded = [(one["PGSSLMODE"], one["PGSSLROOTCERT"]) for one in clients]
+        self.assertEqual(demanded, [("verify-full", "/certificates/database.pem")] * 8)
 
     def test_a_database_without_tls_gets_no_password(self):
         self.database.end()
+        self.addCleanup(self.restart)
         self.database.start(ssl="off")
         code, output = self.make("scalelite", "Secret1")
         self.assertEqual(code, 1)
@@ -213,6 +254,7 @@ class Migrations(WithDatabase):
                 ({"PGPASSWORD": "NotTheOne1"}, "password authentication failed"),
                 ({"PGPORT": str(free_port())}, "Connection refused"),
                 ({"PGSSLROOTCERT": str(other.root)}, "certificate verify failed"),
+                ({"PGHOST": "127.0.0.1"}, "does not match host name"),
             ):
                 with self.subTest(name, reason=reason):
                     code, output = self.run_container(definition, **self.environment(name, **change))
@@ -260,8 +302,8 @@ class Administrator(ProgramTest):
 class Health(ProgramTest):
     def test_only_the_word_success_is_health(self):
         answers = {"success": 0, "Health Check Failure: Connection refused": 1}
-        for name, task, which in (("scalelite", "ApiTask", "api"), ("greenlight", "Task", "greenlight")):
-            check = Container(name, task, which).health_check
+        for name, definition in (("scalelite", SCALELITE["api"]), ("greenlight", GREENLIGHT["greenlight"])):
+            check = definition.health_check
             self.assertIn(":3000/", check[-1])
             for text, expected in answers.items():
                 with self.subTest(name, text=text), serving(text.encode(), 200) as port:
@@ -334,12 +376,10 @@ class CacheAddress(ProgramTest):
 
     def test_every_application_reaches_the_cache_with_its_token_over_tls(self):
         with self.cache(self.authority):
-            for name, task, which, database in (
-                ("scalelite", "ApiTask", "api", 0), ("scalelite", "PollerTask", "poller", 0),
-                ("scalelite", "ImporterTask", "importer", 0), ("greenlight", "Task", "greenlight", 1),
+            for definition, database in (
+                (SCALELITE["api"], 0), (POLLER["poller"], 0), (IMPORTER["importer"], 0), (GREENLIGHT["greenlight"], 1),
             ):
-                with self.subTest(which):
-                    definition = Container(name, task, which)
+                with self.subTest(definition.command):
                     for _ in range(2):
                         self.assertEqual(self.reach(definition), (0, f"PONG{database}"))
                     code, output = self.reach(definition, token="WrongToken1")
@@ -348,7 +388,7 @@ class CacheAddress(ProgramTest):
 
     def test_a_cache_that_is_not_there_or_not_the_one_gets_no_token(self):
         (self.folder / "other").mkdir()
-        poller = Container("scalelite", "PollerTask", "poller")
+        poller = POLLER["poller"]
         for of, cache, reason in (
             ("nobody", contextlib.nullcontext(), "Connection refused"),
             ("another", self.cache(Authority(self.folder / "other")), "certificate verify failed"),
