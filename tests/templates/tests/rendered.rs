@@ -1,6 +1,6 @@
 //! The templates without their conditions, for linters that look past whatever stands behind one.
 //!
-//! Written to target/tmp/rendered: of each template as many stacks as it takes to have every resource and both sides of every condition.
+//! Written to target/tmp/rendered: of each template but the root as many stacks as it takes to have every resource and both sides of every condition.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -147,6 +147,10 @@ fn every_resource_and_both_sides_of_every_condition_are_written_for_the_linters(
     fs::create_dir_all(&folder).expect("a folder");
     let mut written = 0;
     let missing = each_side(&definitions(), |template, stack| {
+        // It has nested stacks alone, of which linters have nothing to say.
+        if template == Path::new("template.yaml") {
+            return;
+        }
         let name = template.file_stem().and_then(|stem| stem.to_str()).expect("a name");
         let text = serde_json::to_string_pretty(&rendered(stack)).expect("JSON");
         fs::write(folder.join(format!("{name}-{written:03}.json")), text).expect("written");
