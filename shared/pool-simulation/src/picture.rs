@@ -4,7 +4,7 @@ mod svg;
 
 use svg::{Axis, Svg};
 
-use crate::{DAY, Study, calendar};
+use crate::{DAY, Sample, Study, calendar};
 
 /// The picture's size.
 const WIDTH: f64 = 1200.0;
@@ -27,7 +27,7 @@ const SERVING: &str = "#009e73";
 const LAUNCHING: &str = "#e69f00";
 const DRAINING: &str = "#cc79a7";
 
-/// A point of time, which may stand for several minutes: of what is wanted the most, of what is there the least.
+/// A point of time, which may stand for several minutes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Point {
     wanted: u32,
@@ -74,18 +74,25 @@ pub fn draw(study: &Study, title: &str) -> String {
     svg.finish()
 }
 
-fn point((samples, wanted): (&[crate::Sample], &[u32]), seats: u32) -> Point {
-    let most = |what: fn(&crate::Sample) -> u32| samples.iter().map(what).max().unwrap_or(0);
+fn point((samples, wanted): (&[Sample], &[u32]), seats: u32) -> Point {
+    let servers = |sample: &Sample| sample.serving + sample.launching + sample.draining;
+    let busiest = samples.iter().max_by_key(|sample| servers(sample)).copied().unwrap_or_default();
+    let serving = samples.iter().map(|sample| sample.serving);
+    // What was missing for a minute is to be seen; of hours, only whether it was there at all.
+    let there = if samples.len() <= FINE { serving.min() } else { serving.max() };
     let wanted = wanted.iter().copied().max().unwrap_or(0);
     Point {
         wanted,
-        waiting: most(|sample| sample.waiting).min(wanted),
-        capacity: samples.iter().map(|sample| sample.serving).min().unwrap_or(0) * seats,
-        serving: samples.iter().map(|sample| sample.serving).min().unwrap_or(0),
-        launching: most(|sample| sample.launching),
-        draining: most(|sample| sample.draining),
+        waiting: samples.iter().map(|sample| sample.waiting).max().unwrap_or(0).min(wanted),
+        capacity: there.unwrap_or(0) * seats,
+        serving: busiest.serving,
+        launching: busiest.launching,
+        draining: busiest.draining,
     }
 }
+
+/// Up to how many minutes a point stands for the worst of them.
+const FINE: usize = 15;
 
 /// Lines where days or hours begin, with their names where there is room.
 fn days(svg: &mut Svg, study: &Study, (left, right): (f64, f64), down: (f64, f64)) {

@@ -5,8 +5,7 @@ mod timetable;
 use serde::Serialize;
 
 use crate::{
-    Error, JOINING_MINUTES, Load, Minute, Parameters, Prices, Report, Scheduled, clairvoyant, report,
-    suggest::timetable::Profile,
+    Error, JOINING_MINUTES, Load, Minute, Parameters, Prices, Report, Scheduled, report, suggest::timetable::Profile,
 };
 
 /// What is to be kept, besides that no meeting is cut and no recording lost.
@@ -42,7 +41,7 @@ pub enum Way {
 }
 
 /// The targets that are tried.
-const TARGETS: [u32; 5] = [90, 80, 70, 60, 50];
+const TARGETS: [u32; 6] = [95, 90, 80, 70, 60, 50];
 
 /// Tries each way with many parameters on the first load, and takes the cheapest that keeps the goal on the others, too: those are the same
 /// timetable with other people's whims. If none does, it takes the one in which people wait for the least time. The best way comes first.
@@ -53,7 +52,8 @@ pub fn suggest(loads: &[Load], parameters: &Parameters, prices: &Prices, goal: G
     parameters.check()?;
     let (load, others) = loads.split_first().ok_or(Error::Empty)?;
     let base = Parameters { schedule: Vec::new(), warm_pool: 0, ..parameters.clone() };
-    let search = Search { load, others, prices, goal, base };
+    let profile = Profile::of(loads.iter(), base.seats_per_server);
+    let search = Search { load, others, profile, prices, goal, base };
     let ways = [search.steps()?, search.busy_time()?, search.warm_pool()?, search.seats()?];
     let mut found: Vec<_> = ways.into_iter().flatten().collect();
     found.sort_by_key(rank);
@@ -76,6 +76,7 @@ fn rank(suggestion: &Suggestion) -> (bool, u64, u64) {
 struct Search<'a> {
     load: &'a Load,
     others: &'a [Load],
+    profile: Profile,
     prices: &'a Prices,
     goal: Goal,
     base: Parameters,
@@ -83,7 +84,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn seats(&self) -> Result<Option<Suggestion>, Error> {
-        let most = self.most();
+        let most = self.profile.most();
         let minima = [self.base.min, most.div_ceil(2), most, most + 1];
         let tries = minima.into_iter().flat_map(|min| {
             TARGETS.map(|target_percent| Parameters {
@@ -96,7 +97,7 @@ impl Search<'_> {
     }
 
     fn warm_pool(&self) -> Result<Option<Suggestion>, Error> {
-        let most = self.most();
+        let most = self.profile.most();
         let minima = [self.base.min, most.div_ceil(2)];
         let tries = minima.into_iter().flat_map(|min| {
             let warm_pool = most.saturating_sub(min).max(1);
@@ -111,17 +112,16 @@ impl Search<'_> {
     }
 
     fn busy_time(&self) -> Result<Option<Suggestion>, Error> {
-        let profile = self.profile();
-        let most = self.most();
-        let Some((days, first, last)) = profile.busy(self.base.min) else { return Ok(None) };
-        let from = timetable::Profile::rounded(first.saturating_sub(self.lead() + MARGIN));
+        let most = self.profile.most();
+        let Some((days, first, last)) = self.profile.busy(self.base.min) else { return Ok(None) };
+        let from = Profile::rounded(first.saturating_sub(self.lead() + MARGIN));
         let mut best: Option<Suggestion> = None;
         // The earlier it is quiet again, and the fewer there are until then, the cheaper; so the first that keeps the goal is the cheapest.
         for busy in [most, most + 1] {
             for quiet in (first / 60 * 60 + 120..=last.max(first + 120)).step_by(60) {
                 let schedule =
                     vec![timetable::action(from, &days, busy)?, timetable::action(quiet, &days, self.base.min)?];
-                let tries = [90, 80].map(|target_percent| Parameters {
+                let tries = [95, 90].map(|target_percent| Parameters {
                     schedule: schedule.clone(),
                     target_percent,
                     ..self.base.clone()
@@ -136,11 +136,10 @@ impl Search<'_> {
     }
 
     fn steps(&self) -> Result<Option<Suggestion>, Error> {
-        let profile = self.profile();
         let mut tries = Vec::new();
-        for more in [0, 1, 2] {
-            let schedule = profile.steps(self.lead(), MARGIN, self.base.min, more, self.base.max)?;
-            tries.extend(TARGETS.into_iter().take(2).map(|target_percent| Parameters {
+        for more in [0, 1] {
+            let schedule = self.profile.steps(self.lead(), MARGIN, self.base.min, more, self.base.max)?;
+            tries.extend(TARGETS.into_iter().take(3).map(|target_percent| Parameters {
                 schedule: schedule.clone(),
                 target_percent,
                 ..self.base.clone()
@@ -179,19 +178,9 @@ impl Search<'_> {
         waiting.longest <= self.goal.longest_wait && waiting.gave_up == 0 && *meetings_cut == 0 && *recordings_lost == 0
     }
 
-    /// The most servers that are ever needed at once.
-    fn most(&self) -> u32 {
-        let wanted = self.load.wanted();
-        clairvoyant::needed(&wanted, self.base.seats_per_server).into_iter().max().unwrap_or(0).max(1)
-    }
-
     /// Minutes from a launch to the first meeting.
     fn lead(&self) -> Minute {
         self.base.boot_minutes + JOINING_MINUTES
-    }
-
-    fn profile(&self) -> Profile {
-        Profile::of(self.load, self.base.seats_per_server)
     }
 }
 

@@ -4,7 +4,11 @@
 #[derive(Debug)]
 pub(super) struct Svg {
     text: String,
+    width: f64,
 }
+
+/// How wide a mark's name is at most.
+const LABEL: f64 = 90.0;
 
 /// A scale of whole numbers from 0 up.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +40,7 @@ impl Svg {
              <title>{}</title>\n<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n",
             escape(title)
         );
-        Self { text }
+        Self { text, width }
     }
 
     pub(super) fn text(&mut self, x: f64, y: f64, anchor: &str, size: &str, text: &str) {
@@ -61,7 +65,9 @@ impl Svg {
     /// A vertical line with its name below.
     pub(super) fn mark(&mut self, x: f64, (top, bottom): (f64, f64), name: &str) {
         self.push(&format!("<path d=\"M{x:.1} {top:.1}V{bottom:.1}\" stroke=\"#cccccc\" fill=\"none\"/>"));
-        self.text(x + 3.0, bottom + 18.0, "start", "11", name);
+        if x + LABEL <= self.width {
+            self.text(x + 3.0, bottom + 18.0, "start", "11", name);
+        }
     }
 
     pub(super) fn swatch(&mut self, x: f64, y: f64, colour: &str) {

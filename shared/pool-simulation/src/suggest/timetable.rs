@@ -18,18 +18,26 @@ const STEP: Minute = 5;
 const NAMES: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 impl Profile {
-    pub(super) fn of(load: &Load, seats_per_server: u32) -> Self {
+    /// What the loads need, the neediest at each minute.
+    pub(super) fn of<'a>(loads: impl Iterator<Item = &'a Load>, seats_per_server: u32) -> Self {
         let mut days: BTreeMap<u8, Vec<u32>> = BTreeMap::new();
         let length = usize::try_from(DAY).unwrap_or(usize::MAX);
-        let needed = clairvoyant::needed(&load.wanted(), seats_per_server);
-        for (place, day) in (0..).zip(needed.chunks(length)) {
-            let weekday: Weekday = load.day_of(place * DAY).weekday();
-            let profile = days.entry(weekday.number_days_from_sunday()).or_insert_with(|| vec![0; length]);
-            for (most, needed) in profile.iter_mut().zip(day) {
-                *most = (*most).max(*needed);
+        for load in loads {
+            let needed = clairvoyant::needed(&load.wanted(), seats_per_server);
+            for (place, day) in (0..).zip(needed.chunks(length)) {
+                let weekday: Weekday = load.day_of(place * DAY).weekday();
+                let profile = days.entry(weekday.number_days_from_sunday()).or_insert_with(|| vec![0; length]);
+                for (most, needed) in profile.iter_mut().zip(day) {
+                    *most = (*most).max(*needed);
+                }
             }
         }
         Self { days }
+    }
+
+    /// The most servers that are ever needed at once.
+    pub(super) fn most(&self) -> u32 {
+        self.days.values().flatten().copied().max().unwrap_or(0).max(1)
     }
 
     /// A time of day, rounded down to one for a scheduled action.
