@@ -43,8 +43,9 @@ struct Point {
 pub fn draw(study: &Study, title: &str) -> String {
     let seats = study.report.parameters.seats_per_server;
     let minutes = study.samples.len();
-    // As many points as can be told apart.
-    let step = minutes.div_ceil(1100).max(1);
+    // As many points as can be told apart; where days become narrow, one for each.
+    let day = usize::try_from(DAY).unwrap_or(1);
+    let step = if minutes > 60 * day { day } else { minutes.div_ceil(1100).max(1) };
     let points: Vec<_> =
         study.samples.chunks(step).zip(study.wanted.chunks(step)).map(|both| point(both, seats)).collect();
     let most = |what: fn(&Point) -> u32| points.iter().map(what).max().unwrap_or(0);
