@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file of a timetable, of prices or of parameters is not what it should be.
-    #[error("line {} is not as it should be: {source}", source.line())]
+    #[error("line {} is not as it should be", source.line())]
     Json {
         /// What, and where.
         #[from]

@@ -77,7 +77,7 @@ pub fn draw(study: &Study, title: &str) -> String {
 
 fn point((samples, wanted): (&[Sample], &[u32]), seats: u32) -> Point {
     let servers = |sample: &Sample| sample.serving + sample.launching + sample.draining;
-    let busiest = samples.iter().max_by_key(|sample| servers(sample)).copied().unwrap_or_default();
+    let busiest = samples.iter().max_by_key(|sample| (servers(sample), sample.serving)).copied().unwrap_or_default();
     let serving = samples.iter().map(|sample| sample.serving);
     // What was missing for a minute is to be seen; of hours, only whether it was there at all.
     let there = if samples.len() <= FINE { serving.min() } else { serving.max() };

@@ -225,8 +225,9 @@ mod tests {
             (r#"{"on": [], "start": "08:00", "minutes": 45, "participants": 25}"#, "no meeting"),
             (r#"{"on": ["mon"], "start": "08:00", "minutes": 45, "participants": 25, "meetings": 4000000}"#, "as many"),
         ] {
-            let error = load(lesson).unwrap_err().to_string();
-            assert!(error.contains(message), "{error}");
+            let error = load(lesson).unwrap_err();
+            let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+            assert!(format!("{error}: {cause}").contains(message), "{error}: {cause}");
         }
     }
 }
