@@ -41,6 +41,9 @@ pub(crate) const SECRET_KEY: &str = "test";
 /// Far more than the one to five seconds that a start was seen to take.
 const START_TIMEOUT: Duration = Duration::from_secs(90);
 
+/// How long everything that is due may take until it has come to rest: the local AWS itself gives up after three minutes.
+const ADVANCE_TIMEOUT: Duration = Duration::from_secs(240);
+
 /// How often it may start on another port because somebody took the free one first.
 const START_TRIES: usize = 3;
 
@@ -71,9 +74,23 @@ impl LocalAws {
         installation: &Installation,
         function_variables: &BTreeMap<String, String>,
     ) -> Result<Self, LocalAwsError> {
+        Self::start_with(installation, function_variables, &BTreeMap::new()).await
+    }
+
+    /// As [`LocalAws::start`]; `variables` are added to its own environment: `CLOCK_FILE`, which it keeps at how far its clock is ahead, and
+    /// `INSTANCE_HOOK`, which it tells of every instance.
+    ///
+    /// # Errors
+    ///
+    /// As [`LocalAws::start`].
+    pub(crate) async fn start_with(
+        installation: &Installation,
+        function_variables: &BTreeMap<String, String>,
+        variables: &BTreeMap<&'static str, String>,
+    ) -> Result<Self, LocalAwsError> {
         let mut tries = 1;
         loop {
-            match Self::start_once(installation, function_variables).await {
+            match Self::start_once(installation, function_variables, variables).await {
                 Err(LocalAwsError::Ended { .. }) if tries < START_TRIES => tries += 1,
                 outcome => return outcome,
             }
@@ -83,6 +100,7 @@ impl LocalAws {
     async fn start_once(
         installation: &Installation,
         function_variables: &BTreeMap<String, String>,
+        variables: &BTreeMap<&'static str, String>,
     ) -> Result<Self, LocalAwsError> {
         let folder = tempfile::Builder::new().prefix("local-aws-").tempdir().map_err(LocalAwsError::Folder)?;
         let port = free_port().await.map_err(LocalAwsError::Listen)?;
@@ -101,6 +119,7 @@ impl LocalAws {
             .args(["-B", "-m", "local_aws"])
             .env_clear()
             .envs(environment(port, &endpoint, folder.path(), installation))
+            .envs(variables)
             .env("FUNCTION_VARIABLES", serde_json::json!(function_variables).to_string())
             .current_dir(folder.path())
             .stdin(Stdio::null())
@@ -141,6 +160,23 @@ impl LocalAws {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Moves the clock of the local AWS forward. Returns when everything that was due on the way has happened and come to rest, the functions that
+    /// a schedule started included.
+    ///
+    /// # Errors
+    ///
+    /// When the local AWS does not do it.
+    pub(crate) async fn advance(&self, time: Duration) -> Result<(), LocalAwsError> {
+        let answer = self
+            .http
+            .post(format!("{}/_local_aws/clock", self.endpoint))
+            .body(serde_json::json!({"advance": time.as_secs_f64()}).to_string())
+            .timeout(ADVANCE_TIMEOUT)
+            .send()
+            .await;
+        answer.and_then(reqwest::Response::error_for_status).map(drop).map_err(LocalAwsError::Advance)
     }
 
     /// The configuration for clients: the root user's, who may do everything.

@@ -11,6 +11,7 @@ mod failed_creation;
 mod image;
 mod leftovers;
 mod mail;
+mod pool;
 mod progress;
 mod secrecy;
 mod world;
@@ -18,6 +19,7 @@ mod world;
 use std::path::PathBuf;
 
 use crate::local_aws::{Kept, LocalAwsError};
+use crate::outside::OutsideError;
 use crate::promises::Promises;
 
 pub use progress::Progress;
@@ -57,6 +59,9 @@ pub enum ScenarioError {
     /// The local AWS could not be installed, started or stopped.
     #[error("cannot use the local AWS")]
     LocalAws(#[from] LocalAwsError),
+    /// What lies outside AWS could not be started.
+    #[error("cannot start what lies outside AWS")]
+    Outside(#[from] OutsideError),
 }
 
 /// Rehearses a deployment from the first build to the last deletion; `progress` is told everything on the way.
@@ -74,6 +79,7 @@ pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Re
     certificate::run(&mut world).await;
     image::run(&mut world).await;
     mail::run(&mut world).await;
+    pool::run(&mut world).await;
     failed_creation::run(&mut world).await;
     deletion::run(&mut world).await;
     leftovers::run(&mut world).await;

@@ -81,13 +81,13 @@ pub(crate) async fn rest(
 ) -> Observation {
     let settings = &environment.settings;
     let (group, instances, records, (services, servers)) = join!(
-        group,
-        in_time(deadline, instances::of_group(&clients.ec2, &settings.group)),
-        in_time(deadline, records::read(&clients.zone, &settings.domain)),
-        registrations(clients, environment, deadline),
+        Box::pin(group),
+        Box::pin(in_time(deadline, instances::of_group(&clients.ec2, &settings.group))),
+        Box::pin(in_time(deadline, records::read(&clients.zone, &settings.domain))),
+        Box::pin(registrations(clients, environment, deadline)),
     );
     let names = Names::of(&environment.settings.domain, &records, &servers);
-    let instances = in_time(deadline, others(clients, &group, &names, instances)).await;
+    let instances = Box::pin(in_time(deadline, others(clients, &group, &names, instances))).await;
     let mut observation = Observation {
         world: World {
             now,
@@ -100,7 +100,7 @@ pub(crate) async fn rest(
         records: records.unwrap_or_default(),
         services,
     };
-    ask(clients, environment, &mut observation, &servers, deadline).await;
+    Box::pin(ask(clients, environment, &mut observation, &servers, deadline)).await;
     observation
 }
 

@@ -34,6 +34,8 @@ fn deadlines(deadline: Instant) -> (Instant, Instant) {
 }
 
 /// Looks, decides, and acts.
+///
+/// The parts are boxed: all calls of AWS that a tick may make, each within the others, are too large for a stack.
 pub(crate) async fn tick(clients: &Clients, environment: &Environment, now: Moment, deadline: Instant) -> Ticked {
     let (look_until, act_until) = deadlines(deadline);
     // Whoever waits for a heartbeat is known as soon as the group is, and gets it before anything slow is waited for.
@@ -43,13 +45,13 @@ pub(crate) async fn tick(clients: &Clients, environment: &Environment, now: Mome
         beaten = heartbeats(clients, environment, now, &group, act_until).await;
         group
     };
-    let observation = observe::rest(clients, environment, now, group, look_until).await;
+    let observation = Box::pin(observe::rest(clients, environment, now, group, look_until)).await;
     let decision = decide(&observation.world, &environment.settings);
     let alive: BTreeSet<&InstanceId> =
         beaten.iter().filter(|done| done.outcome == Outcome::Done).map(|done| &done.action.server).collect();
     let is_due = |action: &&Action| action.step != Step::Heartbeat || !alive.contains(&action.server);
     let actions: Vec<Action> = decision.actions.iter().filter(is_due).cloned().collect();
-    let mut done = act::act(clients, environment, &observation, actions, act_until).await;
+    let mut done = Box::pin(act::act(clients, environment, &observation, actions, act_until)).await;
     done.splice(0..0, beaten);
     let Observation { world, .. } = observation;
     Ticked { world, decision, done }
@@ -59,7 +61,7 @@ pub(crate) async fn tick(clients: &Clients, environment: &Environment, now: Mome
 pub(crate) async fn look(clients: &Clients, environment: &Environment, now: Moment, deadline: Instant) -> Ticked {
     let (look_until, _) = deadlines(deadline);
     let group = observe::group(clients, environment, look_until);
-    let Observation { world, .. } = observe::rest(clients, environment, now, group, look_until).await;
+    let Observation { world, .. } = Box::pin(observe::rest(clients, environment, now, group, look_until)).await;
     let decision = decide(&world, &environment.settings);
     Ticked { world, decision, done: Vec::new() }
 }

@@ -408,6 +408,22 @@ class Stacks(GroupTest):
             self.complete(name, "terminate", one)
         self.assertEqual(self.settle(stack["StackId"])["StackStatus"], "DELETE_COMPLETE")
 
+    def test_sizes_are_set_back_by_an_update_unless_they_are_left_to_scaling(self):
+        for left, kept in (True, 2), (False, 0):
+            template = self.described_template("t3.small")
+            group = template["Resources"]["Group"]
+            group["Properties"].update(MinSize="0", DesiredCapacity="0", LifecycleHookSpecificationList=[])
+            group["UpdatePolicy"] = {"AutoScalingScheduledAction": {"IgnoreUnmodifiedGroupSizeProperties": left}}
+            stack = self.create(template)
+            resources = self.stacks.describe_stack_resources(StackName=stack["StackId"])["StackResources"]
+            name = next(one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == "Group")
+            self.groups.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=2)
+            group["Properties"]["MaxSize"] = "5"
+            self.assertEqual(self.update(stack, template)["StackStatus"], "UPDATE_COMPLETE")
+            found = self.described(name)
+            self.assertEqual((found["MaxSize"], found["DesiredCapacity"]), (5, kept))
+            self.delete(stack)
+
     def test_hooks_apart_from_the_group_miss_its_first_instances(self):
         template = self.described_template("t3.small")
         del template["Resources"]["Group"]["Properties"]["LifecycleHookSpecificationList"]

@@ -27,6 +27,12 @@ STAND_INS = {
     "email": {"Resources": {"Credentials": resource("AWS::SecretsManager::Secret", SecretString=json.dumps(
                   {"username": "u", "password": "p", "endpoint": "smtp", "port": "587"}))},
               "Outputs": {"CredentialsSecretArn": {"Value": ref("Credentials")}, "InSandbox": {"Value": "true"}}},
+    "server-pool": {"Resources": {"ServerSecret": resource("AWS::SecretsManager::Secret", GenerateSecretString={})},
+                    "Outputs": {"GroupName": {"Value": {"Fn::Sub": "${AWS::StackName}-servers"}},
+                                "LaunchHookName": {"Value": "launch"}, "TerminateHookName": {"Value": "terminate"},
+                                "TerminationPolicyArn": {"Value": "OldestInstance"}, "PoolFunctionName": {"Value": "none"},
+                                "MetricsNamespace": {"Value": "BigBlueButton"},
+                                "ServerSecretArn": {"Value": ref("ServerSecret")}}},
     "last-resort": {"Outputs": {"FunctionArn": {"Value": "arn:aws:lambda:eu-central-1:123456789012:function:none"}}},
 }
 
@@ -70,7 +76,9 @@ class Root(ProjectStacks):
         return made["HostedZone"]["Id"].rpartition("/")[2]
 
     def parameters(self, **changes: str) -> list[dict]:
-        given = {"BBBOperatorEMail": "operator@example.org", "BBBDomainName": DOMAIN, **changes}
+        # No servers: nobody would let them out of their hooks.
+        given = {"BBBOperatorEMail": "operator@example.org", "BBBDomainName": DOMAIN, "BBBApplicationMinInstances": "0",
+                 "BBBApplicationDesiredInstances": "0", **changes}
         return [{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()]
 
     def sources(self) -> None:

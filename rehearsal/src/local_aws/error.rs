@@ -50,6 +50,9 @@ pub enum LocalAwsError {
         #[source]
         source: std::io::Error,
     },
+    /// The clock of the local AWS could not be moved.
+    #[error("cannot move the clock of the local AWS")]
+    Advance(#[source] reqwest::Error),
     /// The process was gone before it could be watched.
     #[error("the local AWS ended as soon as it was started")]
     NoProcess,

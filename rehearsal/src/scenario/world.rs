@@ -12,12 +12,16 @@ use deployment::events::{self, Followed, Mark};
 use deployment::functions::{self, Bootstrap};
 use deployment::package::{self, Bucket, Packaged};
 use deployment::stack;
+use tokio::select;
+use tokio::time::{Duration, sleep};
 
 use super::broken::{Broken, ensure};
 use super::leftovers::Inventory;
+use super::pool;
 use super::{Options, Progress, ScenarioError};
 use crate::local_aws::{LocalAws, REGION};
 use crate::new_uuid;
+use crate::outside::Outside;
 use crate::promises::{Promise, Promises};
 
 /// The stack that is created, updated and deleted.
@@ -28,6 +32,9 @@ const BUCKET: &str = "bbb-rehearsal-artifacts";
 
 /// The stack with the bucket for what runs on the servers: the default of the root's `BBBStackBucketStack`.
 const SOURCES_STACK: &str = "bbb-sources";
+
+/// How often it is looked whether servers are left that have to end.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The parameters of the root stack.
 pub(super) type Parameters = BTreeMap<String, String>;
@@ -43,16 +50,21 @@ pub(super) enum Deployed {
 /// Everything that the parts share.
 pub(super) struct World<'a> {
     pub(super) aws: LocalAws,
+    pub(super) outside: Outside,
     pub(super) acm: aws_sdk_acm::Client,
+    pub(super) auto_scaling: aws_sdk_autoscaling::Client,
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
     pub(super) lambda: aws_sdk_lambda::Client,
     pub(super) route53: aws_sdk_route53::Client,
     s3: aws_sdk_s3::Client,
+    pub(super) secrets: aws_sdk_secretsmanager::Client,
     pub(super) domain: String,
     /// The id of the domain's hosted zone.
     pub(super) zone_id: String,
     /// The workspace's.
     root: PathBuf,
+    /// The servers' Auto Scaling group, once there is one.
+    pub(super) server_group: String,
     packaged: Option<Packaged>,
     /// The root stack's parameters as they were last deployed with success, once there were any.
     pub(super) parameters: Option<Parameters>,
@@ -92,7 +104,9 @@ impl<'a> World<'a> {
         let since = Instant::now();
         progress(Progress::Step("starting the local AWS"));
         let installation = LocalAws::install(&options.workspace_root, |note| progress(Progress::Step(note))).await?;
-        let aws = LocalAws::start(&installation, &BTreeMap::new()).await?;
+        let outside = Outside::start(&options.workspace_root, &options.domain).await?;
+        let aws =
+            LocalAws::start_with(&installation, &outside.function_variables(), &outside.local_aws_variables()).await?;
         let at = aws.endpoint().to_owned();
         let started = Promise::new("local AWS started", true, since.elapsed(), at);
         progress(Progress::Promise(&started));
@@ -102,14 +116,18 @@ impl<'a> World<'a> {
         let s3 = aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build();
         Ok(Self {
             acm: aws_sdk_acm::Client::new(&config),
+            auto_scaling: aws_sdk_autoscaling::Client::new(&config),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             lambda: aws_sdk_lambda::Client::new(&config),
             route53: aws_sdk_route53::Client::new(&config),
             s3: aws_sdk_s3::Client::from_conf(s3),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
             aws,
+            outside,
             domain: options.domain.clone(),
             zone_id: String::new(),
             root: options.workspace_root.clone(),
+            server_group: String::new(),
             packaged: None,
             parameters: None,
             before: Inventory::default(),
@@ -158,6 +176,7 @@ impl<'a> World<'a> {
         let zone = self.route53.create_hosted_zone().name(&self.domain).caller_reference(new_uuid()).send().await?;
         let id = zone.hosted_zone().map(HostedZone::id).unwrap_or_default();
         self.zone_id = id.trim_start_matches("/hostedzone/").to_owned();
+        self.outside.look_names_up_in(self.route53.clone(), &self.zone_id);
         let here =
             CreateBucketConfiguration::builder().location_constraint(BucketLocationConstraint::from(REGION)).build();
         self.s3.create_bucket().bucket(BUCKET).create_bucket_configuration(here).send().await?;
@@ -252,7 +271,7 @@ impl<'a> World<'a> {
         let Some(mark) = stack::delete(&self.cloudformation, stack).await? else {
             return Ok("there was no stack".to_owned());
         };
-        let followed = self.follow(&mark).await?;
+        let followed = self.follow_while_servers_end(&mark).await?;
         let skipped = followed.events.iter().filter(|event| event.status == "DELETE_SKIPPED");
         self.retained.extend(skipped.filter_map(|event| event.physical_id.clone()));
         ensure(followed.status == "DELETE_COMPLETE", || outcome(&followed))?;
@@ -266,6 +285,25 @@ impl<'a> World<'a> {
             .await?
             .map(|stack| stack.outputs)
             .ok_or_else(|| Broken("the stack is gone".to_owned()))
+    }
+
+    /// Lets minutes pass meanwhile: a server ends when its drain is over.
+    async fn follow_while_servers_end(&mut self, mark: &Mark) -> Result<Followed, Broken> {
+        let Self { aws, outside, cloudformation, progress, .. } = self;
+        let drains = async {
+            loop {
+                if outside.guests().is_empty() {
+                    sleep(LOOK).await;
+                } else if let Err(broken) = pool::minute(aws, outside).await {
+                    return broken;
+                }
+            }
+        };
+        let show = |event: &events::Event| progress(Progress::Event(event));
+        select! {
+            followed = events::follow(cloudformation, mark, show) => Ok(followed?),
+            broken = drains => Err(broken),
+        }
     }
 
     async fn follow(&mut self, mark: &Mark) -> Result<Followed, Broken> {

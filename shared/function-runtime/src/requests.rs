@@ -34,8 +34,8 @@ pub(crate) async fn run<H: Handler, E: Error>(handler: Result<H, E>) -> Result<(
     let handler = &handler;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         let handler = handler.as_ref().map_err(Clone::clone)?;
-        handler
-            .handle(event.payload.get(), deadline(&event.context))
+        // Boxed, because the compiler gives up on futures of calls within calls that are nested as deeply as a tick.
+        Box::pin(handler.handle(event.payload.get(), deadline(&event.context)))
             .await
             .map_err(|cause| Diagnostic { error_type: "RequestFailed".to_owned(), error_message: with_causes(&cause) })
     }))

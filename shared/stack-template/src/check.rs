@@ -12,11 +12,7 @@ mod references;
 mod secrets;
 mod traffic;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use crate::{
     combination::Deployment,
@@ -108,12 +104,11 @@ pub struct Evaluated {
 #[must_use]
 pub fn check(definitions: &BTreeMap<PathBuf, Definition>, deployments: &[Deployment], policy: &Policy<'_>) -> Report {
     let mut findings: BTreeMap<Fault, String> = BTreeMap::new();
-    let roots: BTreeSet<&PathBuf> = deployments.iter().map(|deployment| &deployment.template).collect();
-    for (path, definition) in definitions {
+    for definition in definitions.values() {
         let mut faults = definition.faults.clone();
         faults.extend(declared::check(definition));
         faults.extend(references::check(definition, definitions));
-        faults.extend(form::check(definition, roots.contains(path)));
+        faults.extend(form::check(definition));
         faults.extend(declared::not_given(definition, definitions, policy));
         findings.extend(faults.into_iter().map(|fault| (fault, String::new())));
     }

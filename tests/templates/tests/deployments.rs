@@ -60,14 +60,7 @@ const fn open(
 }
 
 /// What templates can do by themselves and the whole does not ask of them.
-const NOT_GIVEN: [(&str, &str); 15] = [
-    // The server pool and a TURN server are not part of it yet.
-    ("templates/application.yaml", "GroupName"),
-    ("templates/application.yaml", "LaunchHookName"),
-    ("templates/application.yaml", "TerminateHookName"),
-    ("templates/application.yaml", "TerminationPolicyFunctionArn"),
-    ("templates/application.yaml", "TurnHost"),
-    ("templates/application.yaml", "TurnSecretArn"),
+const NOT_GIVEN: [(&str, &str); 16] = [
     // The whole finds its image by a parameter or an id, not by a name.
     ("templates/ami.yaml", "ImageArchitecture"),
     ("templates/ami.yaml", "Name"),
@@ -79,10 +72,18 @@ const NOT_GIVEN: [(&str, &str); 15] = [
     ("templates/email.yaml", "DmarcReportAddress"),
     ("templates/email.yaml", "MailFromSubdomain"),
     ("templates/load-balancer.yaml", "HealthCheckPath"),
+    ("templates/server-pool-scaling.yaml", "WarmupSeconds"),
+    ("templates/server-pool.yaml", "LongDrainSeconds"),
+    ("templates/server-pool.yaml", "ManagementHeaderName"),
+    // The whole has one pool, and makes its secrets itself.
+    ("templates/server-pool.yaml", "ManagementSecretKey"),
+    ("templates/server-pool.yaml", "MetricsNamespace"),
+    ("templates/server-pool.yaml", "ServerSecretArn"),
+    ("templates/server-pool.yaml", "ServerSecretKey"),
 ];
 
 /// Parameters without a default, by name, in all templates. Others without a default are given any text.
-const GIVEN: [(&str, &str); 13] = [
+const GIVEN: [(&str, &str); 15] = [
     ("AccessLogPrefix", "prefix"),
     ("BBBDomainName", "meet.example.org"),
     ("BBBHostedZone", "Z0123456789ABCDEFGHIJ"),
@@ -93,6 +94,8 @@ const GIVEN: [(&str, &str); 13] = [
     ("ImageId", "ami-0123456789abcdef0"),
     ("InstanceBundle", "0000000000000000000000000000000000000000000000000000000000000000"),
     ("OperatorEMail", "operator@example.org"),
+    ("ScaleliteSecretArn", SECRET),
+    ("ScaleliteUrl", "https://scalelite.meet.example.org/scalelite/api/"),
     ("SubnetIds", "subnet-00000001,subnet-00000002,subnet-00000003"),
     ("TargetPort", "3000"),
     ("VpcId", "vpc-00000001"),
@@ -108,7 +111,7 @@ const CERTIFICATE: &str = "arn:aws:acm:eu-central-1:111122223333:certificate/000
 const UBUNTU: &str = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id";
 
 /// What there is to choose from where a template does not say, by the parameter's name, in all templates. The first is the default.
-const FREE: [(&str, &[&str]); 49] = [
+const FREE: [(&str, &[&str]); 58] = [
     ("AccessLogBucketName", &["", "logs-of-others"]),
     ("AdditionalDomainNames", &["", "a.example.org", "a.example.org,b.example.org"]),
     ("AvailabilityZone", &["", "eu-central-1a"]),
@@ -116,6 +119,7 @@ const FREE: [(&str, &[&str]); 49] = [
     ("BBBAdditionalDomainNames", &["", "a.example.org", "a.example.org,b.example.org"]),
     ("BBBApplicationInstanceAMIParameter", &[UBUNTU, "/images/bbb", "ami-0123456789abcdef0"]),
     ("BBBApplicationVersion", &["jammy-300", "jammy-300-3.0.1"]),
+    ("BBBBusyFrom", &["", "30 7 * * MON-FRI"]),
     ("BBBCacheSnapshotName", &["-", "final"]),
     ("BBBDBEngineVersion", &["17.7", "16.8"]),
     ("BBBDBInstanceType", &["db.t3.medium", "serverless", "db.serverless"]),
@@ -124,11 +128,14 @@ const FREE: [(&str, &[&str]); 49] = [
     ("BBBExistingFileSystem", &["-", "fs-00000001"]),
     ("BBBKeyArn", &["-", KEY]),
     ("BBBLmsSecurityGroup", &["-", "sg-00000001"]),
+    ("BBBQuietFrom", &["", "0 18 * * MON-FRI"]),
     ("BBBServerCertificateSecretArn", &["-", SECRET]),
     ("BBBSmtpSecretArn", &["-", SECRET]),
     ("BBBStackBucketStack", &["bbb-sources"]),
+    ("BBBTurnSecretArn", &["-", SECRET]),
     ("BBBWebAclArn", &["-", WEB_ACL]),
     ("BBBSesRegion", &["-", "eu-central-1", "eu-west-1"]),
+    ("BusyFrom", &["", "30 7 * * MON-FRI"]),
     ("CapacityProvider", &["FARGATE", "workers"]),
     ("CertificateSecretArn", &["", SECRET]),
     ("DataSnapshotId", &["", "snap-00000001"]),
@@ -138,23 +145,28 @@ const FREE: [(&str, &[&str]); 49] = [
     ("ExistingFileSystemId", &["", "fs-00000001"]),
     ("ExpectedCodeName", &["", "jammy"]),
     ("GreenlightService", &["", "greenlight"]),
-    ("GroupName", &["", "servers"]),
     ("InstanceClass", &["db.t3.medium", "serverless", "db.serverless"]),
     ("InstanceType", &["fargate", "t3.medium"]),
     ("KeyArn", &["", KEY]),
     ("LastResortFunctionArn", &["", FUNCTION]),
     ("LmsSecurityGroupId", &["", "sg-00000001"]),
     ("LogKeyArn", &["", KEY]),
+    ("ManagementSecretArn", &["", SECRET]),
+    ("ManagementSecretKey", &["", "key"]),
     ("NotificationTopicArn", &["", TOPIC]),
     ("OperatorTopicArn", &["", TOPIC]),
+    ("QuietFrom", &["", "0 18 * * MON-FRI"]),
+    ("ScaleliteSecretKey", &["", "basekeyvalue"]),
     ("Schedule", &["", "cron(0 3 * * ? *)"]),
+    ("SecretsKeyArn", &["", KEY]),
+    ("ServerSecretArn", &["", SECRET]),
+    ("ServerSecretKey", &["", "key"]),
     ("SesRegion", &["", "eu-central-1", "eu-west-1"]),
     ("SmtpSecretArn", &["", SECRET]),
     ("SmtpSender", &["", "noreply@example.org"]),
     ("SnapshotIdentifier", &["", "final"]),
     ("SnapshotName", &["", "final"]),
     ("Source", &[UBUNTU, "", "/images/bbb", "ami-0123456789abcdef0"]),
-    ("TerminationPolicyFunctionArn", &["", FUNCTION]),
     ("TurnSecretArn", &["", SECRET]),
     ("WebAclArn", &["", WEB_ACL]),
     ("WorkerGroupId", &["sg-00000001"]),

@@ -13,7 +13,7 @@ use crate::environment::Environment;
 /// it was meant.
 const CONTINUE: &str = "CONTINUE";
 
-/// Has Auto Scaling go on waiting at the hook where the instance is. The token of the hook's event is not needed where the instance is named.
+/// Has Auto Scaling go on waiting before it ends the instance. The token of the hook's event is not needed where the instance is named.
 pub(crate) async fn heartbeat(
     auto_scaling: &Client,
     environment: &Environment,
@@ -21,15 +21,17 @@ pub(crate) async fn heartbeat(
     server: &InstanceId,
 ) -> Result<(), ActError> {
     let member = world.group.known().and_then(|group| group.members.get(server));
-    let hook = match member.map(|member| member.lifecycle) {
-        Some(Lifecycle::PendingWait | Lifecycle::Warmed(Warmed::PendingWait)) => &environment.launch_hook,
-        Some(Lifecycle::TerminatingWait | Lifecycle::Warmed(Warmed::TerminatingWait)) => &environment.terminate_hook,
-        _ => return Err(ActError::NotWaiting),
-    };
+    let is_waited_for = matches!(
+        member.map(|member| member.lifecycle),
+        Some(Lifecycle::TerminatingWait | Lifecycle::Warmed(Warmed::TerminatingWait))
+    );
+    if !is_waited_for {
+        return Err(ActError::NotWaiting);
+    }
     let call = auto_scaling
         .record_lifecycle_action_heartbeat()
         .auto_scaling_group_name(&environment.settings.group)
-        .lifecycle_hook_name(hook)
+        .lifecycle_hook_name(&environment.terminate_hook)
         .instance_id(server.as_str());
     unless_over(call.send().await.map(drop).map_err(AwsError::from)).map_err(ActError::Heartbeat)
 }

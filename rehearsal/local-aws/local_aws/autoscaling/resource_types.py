@@ -8,6 +8,7 @@ from typing import Any
 from ministack.services.cloudformation import provisioners
 
 from ..cloudformation.deletion import WAITING_TYPES
+from ..cloudformation.update_policy import update_policy
 from . import api, capacity, lifecycle_api, settings
 from .model import Group, Refused, find_group, groups, lock
 
@@ -24,6 +25,8 @@ _GROUP = "AWS::AutoScaling::AutoScalingGroup"
 # How long a deletion waits for the instances, by the real clock. On AWS about as long as the hooks let them wait.
 DELETION_SECONDS = 900.0
 _LOOK_SECONDS = 0.05
+
+_SIZES = ("MinSize", "MaxSize", "DesiredCapacity")
 
 # Of an update: what another value of replaces the group.
 _REPLACING = ("AutoScalingGroupName", "InstanceId")
@@ -52,6 +55,12 @@ def _create(logical_id: str, properties: dict, stack_name: str):
     return name, _attributes(group)
 
 
+def _sizes_are_scalings() -> bool:
+    """Whether the template leaves to scaling what it says of sizes and has not changed."""
+    said = update_policy.get({}).get("AutoScalingScheduledAction") or {}
+    return str(said.get("IgnoreUnmodifiedGroupSizeProperties")).lower() == "true"
+
+
 def _update(physical_id: str, old: dict, new: dict, stack_name: str, logical_id: str | None = None):
     if any(old.get(name) != new.get(name) for name in _REPLACING):
         return _create(logical_id or physical_id, new, stack_name)
@@ -59,6 +68,8 @@ def _update(physical_id: str, old: dict, new: dict, stack_name: str, logical_id:
         group = _told(find_group, physical_id)
         # CloudFormation sends the whole resource: what the template says wins over what was changed by hand.
         fields = {"InstanceLifecyclePolicy": {}, "TerminationPolicies": ["Default"], **new}
+        if _sizes_are_scalings():
+            fields = {name: value for name, value in fields.items() if name not in _SIZES or old.get(name) != value}
         _told(settings.update, group, fields)
         hooks = _told(settings.hooks, new.get("LifecycleHookSpecificationList") or [])
         removed = {one["LifecycleHookName"] for one in old.get("LifecycleHookSpecificationList") or []} - set(hooks)

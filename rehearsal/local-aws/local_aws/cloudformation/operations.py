@@ -21,6 +21,7 @@ from . import deletion, nested
 from .custom_resources import CustomResourceFailed, VendorData, is_custom
 from .deletion import call, delete_resource
 from .nested import STACK
+from .update_policy import update_policy
 
 NEEDS = {
     "ministack.services.cloudformation:_exports": AccountRegionScopedDict,
@@ -366,6 +367,7 @@ class Operation:
             (provisioners._RETAIN_REPLACED, provisioners._RETAIN_REPLACED.set(retained)),
             (provisioners._DEFERRED_PREDECESSOR_DELETES, provisioners._DEFERRED_PREDECESSOR_DELETES.set(deletes)),
             (provisioners._NAME_SEED, provisioners._NAME_SEED.set(before.get("_name_seed", ""))),
+            (update_policy, update_policy.set(definition.get("UpdatePolicy") or {})),
         )
         try:
             (physical_id, attributes), seed = await call(

@@ -6,11 +6,8 @@ use crate::{
     fault::{Fault, Rule},
 };
 
-/// The largest template that can be given as text, in bytes: `aws cloudformation deploy` without a bucket gives it so.
-const GIVEN_AS_TEXT: usize = 51_200;
-
-/// The largest template there can be, in bytes.
-const AT_ALL: usize = 1_000_000;
+/// The largest template there can be, in bytes, where it is given by its address in a bucket. Whatever is packaged has a bucket.
+const SIZE: usize = 1_000_000;
 
 /// How many parameters or outputs a template may have.
 const PARAMETERS: usize = 200;
@@ -21,17 +18,16 @@ const RESOURCES: usize = 500;
 /// The longest description of anything, in bytes.
 const DESCRIPTION: usize = 4_000;
 
-/// Sees to the form of a template, which may be a root.
-pub(super) fn check(definition: &Definition, is_root: bool) -> Vec<Fault> {
+/// Sees to the form of a template.
+pub(super) fn check(definition: &Definition) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut fault = |message: String| {
         let (template, pointer) = (definition.path().to_owned(), String::new());
         faults.push(Fault { template, pointer, rule: Rule::Form, message });
     };
     let size = definition.template().size();
-    let most = if is_root { GIVEN_AS_TEXT } else { AT_ALL };
-    if size > most {
-        fault(format!("has {size} bytes, and CloudFormation takes {most}"));
+    if size > SIZE {
+        fault(format!("has {size} bytes, and CloudFormation takes {SIZE}"));
     }
     let counts = [
         ("parameters", definition.parameters.len(), PARAMETERS),
