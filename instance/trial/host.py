@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -135,3 +136,13 @@ def index(folder: Path) -> None:
         ["dpkg-scanpackages", "--multiversion", "."], cwd=folder, check=True, capture_output=True, text=True
     ).stdout
     (folder / "Packages").write_text(listing)
+
+
+def remove_control_groups() -> None:
+    """Removes what systemd-nspawn leaves beside its own control group: empty groups."""
+    mounts = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines() if line.split()[2].startswith("cgroup")]
+    own = {line.split(":", 2)[2].strip("/") for line in Path("/proc/self/cgroup").read_text().splitlines()}
+    for group in (Path(mount, path, name) for mount in mounts for path in own for name in ("payload", "supervisor")):
+        for folder in sorted((path for path in [group, *group.rglob("*")] if path.is_dir()), reverse=True):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
