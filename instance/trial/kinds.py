@@ -7,7 +7,7 @@ import re
 
 from host import run
 from machine import Machine
-from outside import API_SECRET, DOMAIN, HOST, SERVER, TURN_SECRET
+from outside import API_SECRET, DOMAIN, GATEWAY, HOST, METADATA, SERVER, TURN_SECRET
 from trial import ARN, TURN_SECRET_ARN, Trial, check, scenario
 
 # Docker is not there to be installed; this keeps what it is asked and given.
@@ -247,16 +247,19 @@ def turn_server(trial: Trial) -> None:
     )
     trial.search(machine, {"TURN secret": TURN_SECRET}, r"^/etc/turnserver\.conf$")
     # coturn's own client, with credentials made from the secret (an argument of it, hence after the search) as BigBlueButton
-    # makes them: from relay to relay, which have public addresses; with another secret; to a peer inside the server's network.
-    client = "timeout 30 turnutils_uclient -v -u trial -n 1 -m 1"
-    relayed = machine.call("sh", "-c", f"{client} -W {TURN_SECRET} -y 127.0.0.1 2>&1").stdout
+    # makes them: from relay to relay, which have public addresses; with another secret; to peers in its network and outside.
+    client = "turnutils_uclient -v -u trial -n 1 -m 1"
+    relayed = machine.call("sh", "-c", f"timeout 30 {client} -W {TURN_SECRET} -y 127.0.0.1 2>&1").stdout
     check(re.search(r"tot_recv_msgs=[1-9]", relayed), f"nothing is relayed: {relayed[-1500:]}")
-    wrong = machine.call("sh", "-c", f"{client} -W {'0' * 64} -y 127.0.0.1 2>&1").stdout
-    check("401" in wrong and not re.search(r"tot_recv_msgs=[1-9]", wrong), f"another secret is as good: {wrong[-1500:]}")
-    inside = machine.call("sh", "-c", f"{client} -W {TURN_SECRET} -e {SERVER} 127.0.0.1 2>&1").stdout
+    wrong = machine.call("sh", "-c", f"timeout 30 {client} -W {'0' * 64} -y 127.0.0.1 2>&1").stdout
     check(
-        "403" in inside and not re.search(r"tot_recv_msgs=[1-9]", inside), f"it relays into its own network: {inside[-1500:]}"
+        "Cannot complete Allocation" in wrong and not re.search(r"tot_recv_msgs=[1-9]", wrong),
+        f"another secret is as good: {wrong[-1500:]}",
     )
+    for peer, forbidden in ((GATEWAY, True), (METADATA, True), ("198.51.100.7", False)):
+        said = machine.call("sh", "-c", f"timeout 5 {client} -W {TURN_SECRET} -e {peer} 127.0.0.1 2>&1").stdout
+        check(("403 (Forbidden IP)" in said) == forbidden, f"relaying to {peer}: {said[:2000]}")
+        check(forbidden or "success: 0x" in said, f"relaying to {peer}: {said[:2000]}")
     check(trial.again(machine) == "active", trial.last(machine))
     world.denied.add("GetSecretValue")
     trial.again(machine)
