@@ -7,6 +7,7 @@
 )]
 
 mod rehearse;
+mod simulate;
 mod style;
 mod workspace;
 
@@ -34,7 +35,8 @@ const INTERRUPTED: u8 = 130;
     after_help = "Examples:\n  \
         bbb rehearse                        try the whole deployment in a local AWS\n  \
         bbb rehearse --output json          the same, for a program to read\n  \
-        bbb rehearse --keep                 leave the local AWS running, to look around in it\n\n\
+        bbb rehearse --keep                 leave the local AWS running, to look around in it\n  \
+        bbb simulate school-week            what a school's week would cost, and who would wait\n\n\
         Exit codes: 0 all promises kept, 1 a promise broken or an error, 2 wrong usage, 130 interrupted"
 )]
 struct Arguments {
@@ -46,11 +48,19 @@ struct Arguments {
 enum Command {
     /// Try the whole deployment in a local AWS: create, update, break and delete it, and see what is kept of its promises
     Rehearse(rehearse::Arguments),
+
+    /// See what the pool of servers would do with a timetable: servers, cost and waiting
+    Simulate(Box<simulate::Arguments>),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.command) {
+    let outcome = match arguments.command {
+        Command::Rehearse(arguments) => rehearse(arguments),
+        // It starts nothing that would have to be ended, so that a signal may just end it.
+        Command::Simulate(arguments) => simulate::run(&arguments),
+    };
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("{} {error:#}", style::on_stderr().bad("error:"));
@@ -60,12 +70,8 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(command: Command) -> anyhow::Result<u8> {
-    let work = async {
-        match command {
-            Command::Rehearse(arguments) => rehearse::run(arguments).await,
-        }
-    };
+async fn rehearse(arguments: rehearse::Arguments) -> anyhow::Result<u8> {
+    let work = rehearse::run(arguments);
     tokio::select! {
         outcome = work => outcome,
         // Dropping the work ends everything that it has started.
@@ -103,7 +109,7 @@ mod tests {
     #[test]
     fn rehearse_has_working_defaults() {
         let arguments = Arguments::try_parse_from(["bbb", "rehearse"]).expect("valid");
-        let Command::Rehearse(arguments) = arguments.command;
+        let Command::Rehearse(arguments) = arguments.command else { panic!("another command") };
         assert_eq!(arguments.domain, "bbb.example.org");
         assert!(!arguments.keep);
     }
@@ -114,6 +120,10 @@ mod tests {
             vec!["bbb", "deploi"],
             vec!["bbb", "rehearse", "--domain", "no domain"],
             vec!["bbb", "rehearse", "--output", "xml"],
+            vec!["bbb", "simulate", "night-school"],
+            vec!["bbb", "simulate", "school-day", "--timetable", "a.json"],
+            vec!["bbb", "simulate", "school-day", "--schedule", "at eight"],
+            vec!["bbb", "simulate", "school-day", "--longest-wait", "2"],
         ] {
             let error = Arguments::try_parse_from(wrong).expect_err("refused");
             assert_eq!(error.exit_code(), 2);

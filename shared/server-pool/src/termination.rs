@@ -65,9 +65,9 @@ pub fn choose(candidates: &[Candidate], needed: &[Needed], known: &BTreeMap<Inst
         let mut chosen = Vec::new();
         while chosen.len() < total && !left.is_empty() {
             let least = cost(known.get(&left[0].instance));
-            let equals = left.iter().take_while(|candidate| cost(known.get(&candidate.instance)) == least);
+            let mut equals = left.iter().take_while(|candidate| cost(known.get(&candidate.instance)) == least);
             let is_wanted = |candidate: &&Candidate| zones.get(candidate.zone.as_str()).is_some_and(|count| *count > 0);
-            let place = equals.map(|candidate| is_wanted(candidate)).position(|is_wanted| is_wanted).unwrap_or(0);
+            let place = equals.position(is_wanted).unwrap_or(0);
             let taken = left.remove(place);
             if let Some(count) = zones.get_mut(taken.zone.as_str()) {
                 *count = count.saturating_sub(1);

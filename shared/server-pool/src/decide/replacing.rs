@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Plan, Pool, Subject, joining};
-use crate::{InstanceId, Lifecycle, Load, State, Step, tag, tag::Wish};
+use crate::{InstanceId, Lifecycle, Load, Meetings, State, Step, tag, tag::Wish};
 
 /// Which servers are replaced.
 #[derive(Debug, Default)]
@@ -124,9 +124,11 @@ fn has_arrived(subject: &Subject<'_>, pool: &Pool<'_>) -> bool {
         }
 }
 
-/// Whether Scalelite gives it meetings. That it does not answer to the pool just now does not keep Scalelite from that.
+/// Whether Scalelite gives it meetings, or will when its poller has found that it works. That it does not answer to the pool just now does not
+/// keep Scalelite from that.
 fn gets_meetings(subject: &Subject<'_>) -> bool {
-    subject.registrations.iter().any(|registration| registration.is_open() && registration.online)
+    let works = matches!(subject.meetings(), Meetings::Listed(_));
+    subject.registrations.iter().any(|registration| registration.is_open() && (registration.online || works))
 }
 
 /// How much would be missed if a server were drained, the least first: it gets no meetings, it does not serve, or it has few participants.

@@ -87,6 +87,14 @@ fn an_old_one_that_does_not_work_is_not_waited_for() {
 }
 
 #[test]
+fn an_old_one_that_waits_for_the_poller_goes_on_getting_meetings() {
+    let mut scene = outdated(2);
+    on_standby(&mut scene, 1);
+    scene.registration(1).online = false;
+    assert_eq!(scene.steps(1), [], "it works, and was registered again a moment ago");
+}
+
+#[test]
 fn of_those_that_do_not_answer_the_one_that_gets_meetings_goes_on_getting_them() {
     let mut scene = outdated(3);
     scene.group().desired = 1;
