@@ -3,55 +3,62 @@
 
 # Hands published recordings over to Scalelite's spool, and notes each that arrived. BigBlueButton runs it after publishing (-m ID -f FORMAT); the unit
 # bbb-server-hand-over runs it without arguments for whatever is left. A note is /var/bigbluebutton/recording/status/handed-over/ID-FORMAT.done.
+#
+# Scalelite's importer unpacks every *.tar in the spool, takes FORMAT/ID/metadata.xml from it, publishes what is beside it in place of what it had, and
+# removes the archive. Hence one archive for each format, under a name that nothing else is written to while the importer reads it; hence a name that it
+# does not look for until all is there; and hence no archive without metadata, over which it would stumble for ever.
 
 require 'fileutils'
-require 'open3'
 require 'optparse'
 require 'yaml'
 
 CORE = File.expand_path('..', __dir__)
 PROPERTIES = YAML.load_file(File.join(CORE, 'bigbluebutton.yml'))
 PUBLISHED = PROPERTIES.fetch('published_dir')
-NOTES = File.join(PROPERTIES.fetch('recording_dir'), 'status', 'handed-over')
-SPOOL = YAML.load_file(File.join(CORE, 'scalelite.yml')).fetch('spool_dir')
+STATUS = File.join(PROPERTIES.fetch('recording_dir'), 'status')
+NOTES = File.join(STATUS, 'handed-over')
+SPOOL = '/var/bigbluebutton/spool'
 ID = /\A[0-9A-Za-z_.-]+\z/
 
 def note(id, format)
   File.join(NOTES, "#{id}-#{format}.done")
 end
 
+# [format, id] of what BigBlueButton has published to the end and nobody has noted.
 def left(id)
-  Dir.glob(File.join(PUBLISHED, '*', id)).select { |path| File.directory?(path) }
-     .map { |path| [File.basename(path), File.basename(File.dirname(path))] }
-     .reject { |found, format| File.exist?(note(found, format)) }
+  Dir.glob(File.join(PUBLISHED, '*', id, 'metadata.xml')).map { |path| path.split('/')[-3..-2] }
+     .select { |format, found| File.exist?(File.join(STATUS, 'published', "#{found}-#{format}.done")) }
+     .reject { |format, found| File.exist?(note(found, format)) }
 end
 
-# Everything of a recording that is published by now goes in one archive; the importer takes it as often as it comes.
-def hand_over(id)
-  recordings = left(id)
-  return true if recordings.empty?
-
+def hand_over(format, id)
   # Without the file system behind it the spool is a folder of this very disk.
   abort "#{SPOOL} is not mounted" unless system('mountpoint', '--quiet', SPOOL)
-  script = File.join(CORE, 'scalelite', 'scalelite_post_publish.rb')
-  arrived = recordings.all? { |_, format| system('ruby', script, '-m', id, '-f', format) }
-  if arrived
+  part = File.join(SPOOL, ".#{id}-#{format}.tar.part")
+  if system('tar', '--create', '--file', part, '--directory', PUBLISHED, File.join(format, id))
+    File.open(part, &:fsync)
+    File.rename(part, File.join(SPOOL, "#{id}-#{format}.tar"))
     FileUtils.mkdir_p(NOTES)
-    recordings.each { |found, format| FileUtils.touch(note(found, format)) }
+    FileUtils.touch(note(id, format))
+    true
   else
-    warn "#{id} could not be handed over; it is tried again"
+    FileUtils.rm_f(part)
+    warn "#{id} (#{format}) could not be handed over; it is tried again"
+    false
   end
-  arrived
+rescue SystemCallError => e
+  warn "#{id} (#{format}) could not be handed over; it is tried again: #{e.message}"
+  false
 end
 
 id = nil
 OptionParser.new do |options|
   options.on('-m', '--meeting-id ID') { |value| id = value }
   options.on('-f', '--format FORMAT') { |_| nil }
+  options.on('-b', '--break-timestamp TIME') { |_| nil }
 end.parse!
 abort 'not a recording id' unless id.nil? || ID.match?(id)
 
 lock = File.open(File.join(PROPERTIES.fetch('recording_dir'), '.hand-over.lock'), File::RDWR | File::CREAT, 0o600)
 lock.flock(File::LOCK_EX)
-ids = id ? [id] : left('*').map(&:first).uniq.sort
-exit(ids.map { |each_id| hand_over(each_id) }.all?)
+exit(left(id || '*').sort.map { |format, found| hand_over(format, found) }.all?)

@@ -61,7 +61,9 @@ put_file() { # MODE FILE [OWNER:GROUP [FLAG]]
   local mode=$1 file=$2 owner=${3:-root:root} flag=${4:-} new
   # Not install -d, which would change the mode of a folder that is there.
   mkdir -p "$(dirname "$file")" "$BOOT"
-  new=$(mktemp "$file.XXXXXX")
+  # What a write that was stopped left may hold a secret. Nothing reads a file that is called like this.
+  rm -f "$file".bbb-server.*~
+  new=$(mktemp --suffix=~ "$file.bbb-server.XXXXXX")
   cat >"$new"
   if [ ! -s "$new" ]; then
     rm -f "$new"
@@ -126,16 +128,14 @@ packages() {
     -o Dpkg::Options::=--force-confold install --no-install-recommends "$@"
 }
 
-# Downloads a key and keeps it as a keyring if its fingerprint is the expected one; without an expectation TLS alone vouches for it.
+# Downloads a key and keeps it as a keyring if its fingerprint is the expected one.
 keyring() { # URL FINGERPRINT KEYRING
   local directory found
   directory=$(mktemp -d)
   retry 5 10 curl -fsSL --max-time 60 -o "$directory/key" "$1"
   found=$(gpg --homedir "$directory" --batch --with-colons --show-keys "$directory/key" 2>/dev/null | sed -n 's/^fpr:*\([0-9A-F]*\):$/\1/p' | head -n 1)
   [ -n "$found" ] || fail "$1 is no key"
-  if [ -n "$2" ] && [ "$found" != "$2" ]; then
-    fail "the key at $1 is $found, not $2"
-  fi
+  [ "$found" = "$2" ] || fail "the key at $1 is $found, not ${2:-pinned}"
   gpg --homedir "$directory" --batch --yes --dearmor <"$directory/key" >"$directory/ring" 2>/dev/null || cp "$directory/key" "$directory/ring"
   put_file 0644 "$3" <"$directory/ring"
   rm -rf "$directory"

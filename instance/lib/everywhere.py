@@ -34,12 +34,15 @@ SKIPPED_FOLDERS = {"node_modules", "gems", "log", "logs", "archive", "csr", "key
 # Configuration is written by people; what is larger is not.
 LARGEST = 2 * 1024 * 1024
 
+# What a write that was stopped leaves behind, secrets included, is called like this, which nothing reads.
+LEFT_OVER = ".bbb-server."
+
 # Ours: what is here says what was, not what is.
 STATE = Path(os.environ.get("BBB_SERVER_STATE", "/var/lib/bbb-server"))
 
 
 def files(top: Path):
-    """All regular files under the roots that may be configuration."""
+    """All regular files under the roots that may be configuration. Removes what stopped writes left."""
     for pattern in ROOTS:
         for start in top.glob(pattern.lstrip("/")):
             if start.is_file():
@@ -47,7 +50,10 @@ def files(top: Path):
             for folder, folders, names in os.walk(start):
                 folders[:] = [name for name in folders if name not in SKIPPED_FOLDERS]
                 for name in names:
-                    yield Path(folder, name)
+                    if LEFT_OVER in name and name.endswith("~"):
+                        Path(folder, name).unlink()
+                    else:
+                        yield Path(folder, name)
 
 
 def pattern(values) -> re.Pattern[bytes]:
@@ -57,9 +63,16 @@ def pattern(values) -> re.Pattern[bytes]:
     return re.compile(rb"(?<![A-Za-z0-9.\-])(?:" + alternatives + rb")(?![A-Za-z0-9\-]|\.[A-Za-z0-9])")
 
 
+def clean(path: Path) -> None:
+    """Removes what stopped writes of a file left."""
+    for left in path.parent.glob(f"{path.name}{LEFT_OVER}*~"):
+        left.unlink()
+
+
 def write(path: Path, content: bytes, mode: int | None = None) -> None:
     """Writes a file in one step, keeping owner and mode, so that a stop leaves the old one or the new one."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    clean(path)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + LEFT_OVER, suffix="~")
     try:
         with os.fdopen(handle, "wb") as new:
             new.write(content)
@@ -104,6 +117,7 @@ def replace(pairs: dict[str, str], top: Path = Path("/")) -> list[Path]:
 
 def load(name: str) -> dict:
     """A file of ours; empty if there is none."""
+    clean(STATE / name)
     try:
         return json.loads((STATE / name).read_text())
     except FileNotFoundError:

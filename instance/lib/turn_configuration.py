@@ -11,7 +11,8 @@ host, public, private, certificates = sys.argv[1:]
 secret = sys.stdin.read().strip()
 if not re.fullmatch(r"[A-Za-z0-9]{16,128}", secret):
     sys.exit("failed: the TURN secret is not 16 to 128 letters and digits")
-# Relaying into these would let everyone with a link into a meeting reach the network that this server is in.
+# Relaying into these would let everyone with a link into a meeting reach the network that this server is in. No range of IPv6:
+# it relays from an IPv4 address only, and coturn takes every IPv4 address for a part of a range that is all of IPv6.
 DENIED = (
     "0.0.0.0-0.255.255.255",
     "10.0.0.0-10.255.255.255",
@@ -23,7 +24,6 @@ DENIED = (
     "192.168.0.0-192.168.255.255",
     "198.18.0.0-198.19.255.255",
     "224.0.0.0-255.255.255.255",
-    "::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 )
 lines = [
     "listening-port=3478",

@@ -31,13 +31,29 @@ def expect_failure(trial: Trial, machine: Machine, step: str, reason: str) -> No
     trial.failed_steps.add(step)
 
 
+def go_through(trial: Trial, machine: Machine, faults: list[tuple]) -> None:
+    """Sets the machine up once for each fault (a step, what is to be told, how to break and to mend), the first time by its
+    user data.
+    """
+    for number, (step, reason, fault, mend) in enumerate(faults):
+        trial.world.forget()
+        fault() if callable(fault) else machine.sh(fault)
+        if number:
+            trial.again(machine)
+        else:
+            trial.launch(machine)
+            trial.settle(machine)
+        expect_failure(trial, machine, step, reason)
+        mend() if callable(mend) else machine.sh(mend)
+
+
 @scenario
 def every_install_step_fails(trial: Trial) -> None:
     """Each step of the install stage fails once, is told, and the server is set up when the fault is gone: without an
-    image, from the bare system.
+    image.
     """
     world, artefacts = trial.world, trial.world.artefacts
-    machine = trial.machine("bare", trial.base)
+    machine = trial.machine("bare", trial.packaged)
     world.records[HOST] = world.public
     trial.boot(machine)
     agent = "amazoncloudwatch-agent.s3.amazonaws.com/ubuntu/amd64/latest/amazon-cloudwatch-agent.deb"
@@ -45,6 +61,12 @@ def every_install_step_fails(trial: Trial) -> None:
     good = dict(artefacts)
     packages = "/opt/bbb-server/install.d/10-packages"
     faults = [
+        (
+            "install/05-pins",
+            "does not say what to install: EFS_UTILS_KEY",
+            "cp /opt/bbb-server/pins /srv/; sed -i 's/^EFS_UTILS_KEY=.*/EFS_UTILS_KEY=/' /opt/bbb-server/pins",
+            "mv /srv/pins /opt/bbb-server/pins",
+        ),
         (
             "install/10-packages",
             "Unable to locate package no-such-package",
@@ -71,9 +93,9 @@ def every_install_step_fails(trial: Trial) -> None:
         ),
         (
             "install/50-recordings",
-            "couldn't find remote ref refs/tags/v0",
-            "sed -i s/=v1.8.5/=v0/ /opt/bbb-server/pins",
-            "sed -i s/=v0/=v1.8.5/ /opt/bbb-server/pins",
+            "which says where its recordings are",
+            "mv /usr/local/bigbluebutton/core/scripts/bigbluebutton.yml /srv/",
+            "mv /srv/bigbluebutton.yml /usr/local/bigbluebutton/core/scripts/",
         ),
         (
             "install/60-units",
@@ -83,22 +105,8 @@ def every_install_step_fails(trial: Trial) -> None:
             "systemctl unmask bbb-server-status.timer; mv /srv/bbb-server-status.timer /opt/bbb-server/files/",
         ),
     ]
-    first = True
-    for step, reason, fault, mend in faults:
-        world.forget()
-        if first:
-            # The bundle is fetched with the tools of the distribution; only then there is a step to break.
-            trial.place_bundle(machine, trial.settings())
-            machine.sh("apt-get -q update && apt-get -yq install --no-install-recommends awscli")
-        fault() if callable(fault) else machine.sh(fault)
-        if first:
-            trial.launch(machine)
-            trial.settle(machine)
-        else:
-            trial.again(machine)
-        first = False
-        expect_failure(trial, machine, step, reason)
-        mend() if callable(mend) else machine.sh(mend)
+    trial.place_bundle(machine, trial.settings())
+    go_through(trial, machine, faults)
     world.forget()
     check(trial.again(machine) == "active", trial.last(machine))
     machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "not ready")
@@ -162,22 +170,11 @@ def every_configure_step_fails(trial: Trial) -> None:
             "configure/90-healthy",
             "freeswitch is not active",
             "systemctl mask --runtime --now freeswitch",
-            "systemctl unmask freeswitch",
+            "systemctl unmask --runtime freeswitch",
         ),
     ]
     world.secrets[f"{TURN_SECRET_ARN}x"] = "not a secret"
-    first = True
-    for step, reason, fault, mend in faults:
-        world.forget()
-        fault() if callable(fault) else machine.sh(fault)
-        if first:
-            trial.launch(machine)
-            trial.settle(machine)
-        else:
-            trial.again(machine)
-        first = False
-        expect_failure(trial, machine, step, reason)
-        mend() if callable(mend) else machine.sh(mend)
+    go_through(trial, machine, faults)
     world.forget()
     check(trial.again(machine) == "active", trial.last(machine))
     machine.wait(lambda: (trial.status() or {}).get("ready") is True, 60, "not ready")
@@ -197,14 +194,17 @@ def bundle_cannot_be_fetched(trial: Trial) -> None:
     """Without its bundle a server of the pool says so on its console and ends itself; a bundle that is not the one asked
     for is not run.
     """
-    for name, change in (("gone", {}), ("tampered", {f"instance/{trial.bundle_id}.tar.gz": trial.bundle + b"x"})):
+    key = f"instance/{trial.bundle_id}.tar.gz"
+    for name, change, reason in (("gone", {}, "404"), ("tampered", {key: trial.bundle + b"x"}, "/root/bundle: FAILED")):
         objects = dict(trial.world.objects)
         trial.world.objects.clear()
         trial.world.objects.update(change)
         machine = trial.machine(name, trial.installed, disk=False)
         trial.boot(machine)
         machine.sh("rm -r /opt/bbb-server; printf '#!/bin/sh\n' >/usr/local/bin/sleep; chmod +x /usr/local/bin/sleep")
-        machine.call("bash", "-s", text=trial.user_data())
+        done = machine.call("bash", "-s", text=trial.user_data())
+        said = done.stdout + done.stderr
+        check(reason in said, f"a bundle that is {name}: {said[-1000:]}")
         machine.wait(lambda machine=machine: machine.process.poll() is not None, 60, "does not end")
         check("cannot be fetched" in machine.console.read_text(errors="replace"), "nothing on the console")
         check(not (machine.root / "opt/bbb-server").exists(), "something was unpacked")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 
-from machine import run
-from outside import DOMAIN, HOST, SERVER, TURN_SECRET
+from host import run
+from machine import Machine
+from outside import API_SECRET, DOMAIN, GATEWAY, HOST, METADATA, SERVER, TURN_SECRET
 from trial import ARN, TURN_SECRET_ARN, Trial, check, scenario
 
 # Docker is not there to be installed; this keeps what it is asked and given.
@@ -14,6 +15,18 @@ DOCKER = """#!/bin/sh
 echo "docker $*" >>/srv/docker.arguments
 case "$*" in *"runner -") cat >>/srv/docker.input ;; esac
 """
+
+
+def expect_signal(trial: Trial, machine: Machine, step: str, reason: str) -> None:
+    """The stages ended at this step, and it was told to the log group and to CloudFormation, not to Auto Scaling."""
+    world = trial.world
+    check(trial.state(machine) == "failed", f"{step} did not fail: {trial.last(machine)}")
+    told = json.dumps(world.calls("PutLogEvents")[-1:])
+    check(f"step {step} failed" in told and reason in told, f"for {step} the log group was told {told}")
+    # Told each time anew, denied or not.
+    check(world.calls("SignalResource")[-1:] and world.calls("SignalResource")[-1]["Status"] == "FAILURE", "not told")
+    check(not world.calls("CompleteLifecycleAction"), "Auto Scaling has nothing to do with it")
+    trial.failed_steps.add(step)
 
 
 @scenario
@@ -163,8 +176,17 @@ def single_server(trial: Trial) -> None:
         "SIGNAL_RESOURCE": "Ready",
         "SPOOL_FILE_SYSTEM": "",
     }
+    administrator = world.secrets.pop(f"{ARN}:administrator")
     trial.launch(machine, **settings)
-    check(trial.settle(machine, 600) == "active", trial.last(machine))
+    trial.settle(machine, 600)
+    expect_signal(trial, machine, "configure/95-greenlight", "find the specified secret")
+    world.secrets[f"{ARN}:administrator"] = administrator
+    world.denied.add("SignalResource")
+    trial.again(machine)
+    expect_signal(trial, machine, "configure/99-signal", "AccessDenied")
+    world.denied.clear()
+    world.forget()
+    check(trial.again(machine) == "active", trial.last(machine))
     signals = world.calls("SignalResource")
     check(
         [signal["Status"] for signal in signals] == ["SUCCESS"] and signals[0]["LogicalResourceId"] == "Ready",
@@ -187,12 +209,12 @@ def single_server(trial: Trial) -> None:
     )
     check(machine.call("ruby", "-c", text=ruby).stdout.strip() == "Syntax OK", ruby)
     check(trial.again(machine) == "active", trial.last(machine))
-    world.denied.add("GetSecretValue")
-    world.forget()
-    check(trial.again(machine) == "failed", "it did not fail")
-    world.denied.clear()
-    check([signal["Status"] for signal in world.calls("SignalResource")] == ["FAILURE"], "CloudFormation was not told")
-    check(not world.calls("CompleteLifecycleAction"), "Auto Scaling has nothing to do with it")
+    trial.search(
+        machine,
+        {"API secret": API_SECRET, "administrator's password": password, "password for mail": mail},
+        r"^/etc/bigbluebutton/(bbb-web\.properties|bbb-apps-akka\.conf)$|^/usr/share/bbb-web/WEB-INF/classes/"
+        r"|^/root/greenlight-v3/\.env$|^/srv/docker\.input$",
+    )
     machine.remove()
     trial.machines.remove(machine)
 
@@ -202,10 +224,11 @@ def turn_server(trial: Trial) -> None:
     """A TURN server relays with the deployment's secret, under its certificate, and not into its own network."""
     world, host = trial.world, f"turn.{DOMAIN}"
     world.records[host] = world.public
-    machine = trial.machine("turn", trial.base, disk=False)
+    machine = trial.machine("turn", trial.packaged, disk=False)
     world.forget()
     trial.boot(machine)
-    machine.sh(f"ip address add {world.public}/32 dev lo")
+    # What the internet gateway does besides: the machine itself has its private address alone.
+    machine.sh(f"iptables -t nat -A PREROUTING -d {world.public}/32 -j DNAT --to-destination {SERVER}")
     settings = {
         "ROLE": "turn",
         "HOST": host,
@@ -222,15 +245,26 @@ def turn_server(trial: Trial) -> None:
         machine.sh("stat -c '%a %U:%G' /etc/turnserver.conf").strip() == "640 root:turnserver",
         "its configuration is readable by all",
     )
-    # coturn's own client, with credentials made from the secret as BigBlueButton makes them; its peer is asked for inside the
-    # server's network.
-    client = f"timeout 20 turnutils_uclient -W {TURN_SECRET} -u trial -e {SERVER} -n 1 -m 1 -y"
-    allowed = machine.call("sh", "-c", f"{client} 127.0.0.1 2>&1").stdout
-    check("allocate" in allowed.lower() and "success" in allowed.lower(), f"no allocation: {allowed[-800:]}")
-    check("403" in allowed or "Forbidden" in allowed, f"it relays into its own network: {allowed[-800:]}")
-    wrong = machine.call("sh", "-c", f"{client} 127.0.0.1 2>&1".replace(TURN_SECRET, "0" * 64)).stdout
-    check("success" not in wrong.lower(), f"another secret is as good: {wrong[-500:]}")
+    trial.search(machine, {"TURN secret": TURN_SECRET}, r"^/etc/turnserver\.conf$")
+    # coturn's own client, with credentials made from the secret (an argument of it, hence after the search) as BigBlueButton
+    # makes them: from relay to relay, which have public addresses; with another secret; to peers in its network and outside.
+    client = "turnutils_uclient -v -u trial -n 1 -m 1"
+    relayed = machine.call("sh", "-c", f"timeout 30 {client} -W {TURN_SECRET} -y 127.0.0.1 2>&1").stdout
+    check(re.search(r"tot_recv_msgs=[1-9]", relayed), f"nothing is relayed: {relayed[-1500:]}")
+    wrong = machine.call("sh", "-c", f"timeout 30 {client} -W {'0' * 64} -y 127.0.0.1 2>&1").stdout
+    check(
+        "Cannot complete Allocation" in wrong and not re.search(r"tot_recv_msgs=[1-9]", wrong),
+        f"another secret is as good: {wrong[-1500:]}",
+    )
+    for peer, forbidden in ((GATEWAY, True), (METADATA, True), ("198.51.100.7", False)):
+        said = machine.call("sh", "-c", f"timeout 5 {client} -W {TURN_SECRET} -e {peer} 127.0.0.1 2>&1").stdout
+        check(("403 (Forbidden IP)" in said) == forbidden, f"relaying to {peer}: {said[:2000]}")
+        check(forbidden or "success: 0x" in said, f"relaying to {peer}: {said[:2000]}")
     check(trial.again(machine) == "active", trial.last(machine))
+    world.denied.add("GetSecretValue")
+    trial.again(machine)
+    expect_signal(trial, machine, "configure/80-turn-server", "AccessDenied")
+    world.denied.clear()
     machine.remove()
     trial.machines.remove(machine)
 

@@ -13,95 +13,43 @@ import subprocess
 import time
 from pathlib import Path
 
+from host import run
 from outside import GATEWAY, REGION, SERVER
 
-INSTANCE_FOLDER = Path(__file__).resolve().parent.parent
-STAND_INS = Path(__file__).resolve().parent / "stand-ins"
-SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
-# What an Ubuntu machine image has and a minimal Debian has not.
-BASE = (
-    "systemd,systemd-sysv,dbus,ca-certificates,curl,python3,gpg,gpgv,iproute2,lsb-release,openssl,rsyslog,util-linux-extra,"
-    "xfsprogs,procps"
-)
-# What the installer's stand-in installs besides.
-INSTALLER = "nginx haproxy coturn redis-server ruby rsync xmlstarlet iptables-persistent"
-HOST_TOOLS = {
-    "debootstrap": "debootstrap",
-    "systemd-nspawn": "systemd-container",
-    "pebble": "pebble",
-    "dpkg-scanpackages": "dpkg-dev",
-    "sfdisk": "fdisk",
+# Read by every bash before its script: writes down what it is told to run. /srv/gate, if it is there, names a step and the
+# number of a command in it, before which it waits to be killed; number 0 counts the commands of every step.
+BEGIN = r"""
+exec {BASH_XTRACEFD}>>/srv/trace
+set -x
+gate() {
+  { set +x; } 2>/dev/null
+  gate_number=$((gate_number + 1))
+  if [ "$gate_at" = 0 ]; then
+    echo "$gate_number" >"/srv/commands-${0##*/}"
+  elif [ "$gate_number" = "$gate_at" ]; then
+    touch /srv/reached
+    sleep 600
+  fi
+  set -x
 }
-
-
-def run(*command: str | Path, **options) -> subprocess.CompletedProcess:
-    return subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True, **options)
-
-
-def needs_tools() -> None:
-    missing = [package for tool, package in HOST_TOOLS.items() if not shutil.which(tool)]
-    if missing:
-        print(f"installing {' '.join(missing)}", flush=True)
-        run("apt-get", "update", "-q")
-        run("apt-get", "install", "-yq", "--no-install-recommends", *missing)
-
-
-def packages_of_the_stage() -> str:
-    """What the first step installs, taken from it."""
-    text = (INSTANCE_FOLDER / "install.d/10-packages").read_text()
-    return re.search(r"^packages (.+)$", text, re.MULTILINE).group(1)
-
-
-def prepare(cache: Path) -> None:
-    """Fetches what the trial needs from Debian's signed archive, once: a root and an archive of packages."""
-    wanted = f"{SUITE} {BASE} {packages_of_the_stage()} {INSTALLER}"
-    mark = cache / "prepared"
-    if mark.exists() and mark.read_text() == wanted:
-        return
-    print("fetching Debian (once)", flush=True)
-    shutil.rmtree(cache, ignore_errors=True)
-    cache.mkdir(parents=True)
-    root, archive = cache / "root", cache / "archive"
-    run("debootstrap", "--variant=minbase", f"--include={BASE}", SUITE, root, MIRROR)
-    archive.mkdir()
-    sources = root / "etc/apt/sources.list"
-    sources.write_text(
-        f"deb {MIRROR} {SUITE} main\ndeb {MIRROR} {SUITE}-updates main\n"
-        f"deb http://deb.debian.org/debian-security {SUITE}-security main\n"
-    )
-    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
-    offline = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    run("chroot", root, "apt-get", "update", "-q", env=offline)
-    run("chroot", root, "apt-get", "dist-upgrade", "-yq", env=offline)
-    names = f"{packages_of_the_stage()} {INSTALLER}".split()
-    run("chroot", root, "apt-get", "install", "-yq", "--no-install-recommends", "--download-only", *names, env=offline)
-    for package in (root / "var/cache/apt/archives").glob("*.deb"):
-        shutil.move(package, archive)
-    index(archive)
-    sources.write_text("deb [trusted=yes] file:/srv/archive ./\ndeb [trusted=yes] file:/srv/stand-ins ./\n")
-    run("chroot", root, "apt-get", "clean")
-    shutil.rmtree(root / "var/lib/apt/lists")
-    (root / "var/lib/apt/lists/partial").mkdir(parents=True)
-    mark.write_text(wanted)
-
-
-def index(folder: Path) -> None:
-    listing = subprocess.run(
-        ["dpkg-scanpackages", "--multiversion", "."], cwd=folder, check=True, capture_output=True, text=True
-    ).stdout
-    (folder / "Packages").write_text(listing)
+if [ -e /srv/gate ]; then
+  read -r gate_step gate_at </srv/gate
+  gate_number=0
+  case $gate_at$0 in 0*/configure.d/* | *"/configure.d/$gate_step") trap gate DEBUG && set -T ;; esac
+fi
+"""
 
 
 class Machine:
     """One machine. Its disk is made of layers: what it writes is a layer of its own, on which another one can be started."""
 
-    def __init__(self, name: str, work: Path, layers: list[Path], network: bool = True):
+    def __init__(self, name: str, work: Path, layers: list[Path]):
         self.name = name
         self.folder = work / name
         self.layers = layers
         self.root = self.folder / "root"
-        self.disks: list[tuple[str, Path, str]] = []
+        # Volume, image, device, and what holds the device: it is gone with the last process that has it open.
+        self.disks: list[tuple[str, Path, str, int]] = []
         self.process: subprocess.Popen | None = None
         self.leader = 0
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -143,7 +91,9 @@ class Machine:
         # The command line takes the system's certificates only when told to.
         self.write("root/.aws/config", f"[default]\nregion = {REGION}\nca_bundle = /etc/ssl/certs/ca-certificates.crt\n")
         for unit in ("bbb-server.service", "bbb-server-failed.service"):
-            self.write(f"etc/systemd/system/{unit}.d/trial.conf", "[Service]\nEnvironment=BBB_SERVER_PACE=0.2 HOME=/root\n")
+            settings = "BBB_SERVER_PACE=0.1 HOME=/root BASH_ENV=/srv/begin"
+            self.write(f"etc/systemd/system/{unit}.d/trial.conf", f"[Service]\nEnvironment={settings}\n")
+        self.write("srv/begin", BEGIN)
         links = "[Unit]\nDefaultDependencies=no\nBefore=local-fs-pre.target bbb-server.service\n"
         links += "[Service]\nType=oneshot\nExecStart=/bin/sh /srv/links\n"
         self.write(
@@ -162,22 +112,24 @@ class Machine:
     def attach(self, volume: str, image: Path) -> str:
         """A disk that the machine will have at its next start, named as EC2's kernels name a volume."""
         device = run("losetup", "--find", "--show", "--partscan", image).stdout.strip()
-        self.disks.append((volume, image, device))
+        holder = os.open(device, os.O_RDONLY)
+        run("losetup", "--detach", device)
+        self.disks.append((volume, image, device, holder))
         return device
 
     def detach_all(self) -> None:
-        for _, _, device in self.disks:
-            run("losetup", "--detach", device)
+        for _, _, _, holder in self.disks:
+            os.close(holder)
         self.disks.clear()
 
     def boot(self) -> None:
         links = ["mkdir -p /dev/disk/by-id /dev/disk/by-uuid"]
-        for volume, _, device in self.disks:
+        for volume, _, device, _ in self.disks:
             links.append(f"ln -sf {device} /dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_{volume}")
             links.append(f'uuid=$(blkid -p -s UUID -o value {device}) && ln -sf {device} "/dev/disk/by-uuid/$uuid"')
         self.write("srv/links", "\n".join([*links, "true", ""]))
         binds = [f"--bind-ro={source}:{target}" for target, source in self.shared.items()]
-        binds += [f"--bind={device}" for _, _, device in self.disks]
+        binds += [f"--bind={device}" for _, _, device, _ in self.disks]
         # A file system on a disk of its own is what this is about: the capability to mount one is given.
         command = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot", f"--directory={self.root}"]
         command += [
@@ -209,7 +161,9 @@ class Machine:
         """Runs something in the machine, whatever comes of it."""
         enter = ["nsenter", "--target", str(self.leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd"]
         clean = ["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"]
-        return subprocess.run([*enter, *clean, *command], capture_output=True, text=True, input=text, check=False)
+        return subprocess.run(
+            [*enter, *clean, *command], capture_output=True, text=True, errors="replace", input=text, check=False
+        )
 
     def sh(self, script: str) -> str:
         """Runs a script in the machine; a failure is one of the trial."""
@@ -223,7 +177,7 @@ class Machine:
         while not condition():
             if time.monotonic() > until:
                 raise AssertionError(f"{self.name}: {what} after {seconds} s; console and log:\n{self.tail()}")
-            time.sleep(0.1)
+            time.sleep(0.2)
 
     def tail(self) -> str:
         texts = [self.console, self.root / "var/log/bbb-server/server.log"]

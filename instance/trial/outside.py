@@ -6,6 +6,7 @@ asked. Let's Encrypt is Pebble, its makers' own test server.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
 import re
@@ -64,11 +65,13 @@ class Quiet(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     world: World
 
-    def answer(self, status: int, body: bytes | str = b"", kind: str = "text/plain") -> None:
+    def answer(self, status: int, body: bytes | str = b"", kind: str = "text/plain", **headers: str) -> None:
         content = body.encode() if isinstance(body, str) else body
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(content)
@@ -129,7 +132,10 @@ class Amazon(Quiet):
             body = self.world.objects.get(key)
         else:
             body = self.world.artefacts.get(f"{host}{self.path}")
-        return self.answer(404) if body is None else self.answer(200, body, "application/octet-stream")
+        if body is None:
+            return self.answer(404)
+        stamps = {"Last_Modified": self.date_time_string(), "ETag": f'"{hashlib.md5(body).hexdigest()}"'}
+        return self.answer(200, body, "application/octet-stream", **stamps)
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()

@@ -13,7 +13,8 @@ import subprocess
 import threading
 from pathlib import Path
 
-from machine import INSTANCE_FOLDER, Machine
+from host import INSTANCE_FOLDER
+from machine import Machine
 from outside import API_SECRET, DOMAIN, HOST, REGION, TURN_SECRET, Outside
 from workshop import Workshop
 
@@ -22,7 +23,7 @@ API_SECRET_ARN, TURN_SECRET_ARN = f"{ARN}:api-AbCdEf", f"{ARN}:turn-AbCdEf"
 VOLUME = "vol0123456789abcdef0"
 
 
-# The scenarios, in the order in which they are defined.
+# The scenarios, in the order in which they are defined, part by part.
 ALL = []
 
 
@@ -31,6 +32,7 @@ def scenario(function=None, *, always: bool = False):
 
     def listed(function):
         function.always = always
+        function.title = " ".join(function.__doc__.split()).rstrip(".")
         ALL.append(function)
         return function
 
@@ -48,13 +50,19 @@ class Trial:
     def __init__(self, cache: Path, work: Path, workshop: Workshop, outside: Outside):
         self.cache, self.work, self.workshop, self.outside = cache, work, workshop, outside
         self.world = outside.world
+        # The bare system; with the distribution's packages that the first step takes; and an image.
         self.base = [cache / "root"]
+        self.packaged: list[Path] = []
         self.installed: list[Path] = []
         self.machines: list[Machine] = []
         self.figures: dict[str, str] = {}
         self.server: Machine | None = None
         self.leaks: set[str] = set()
+        self.watched: set[bytes] = set()
+        # What was seen of the steps: that they came to their end, that they failed and it was told, that they were killed.
+        self.passed_steps: set[str] = set()
         self.failed_steps: set[str] = set()
+        self.killed_steps: set[str] = set()
         self.bundle_id, self.bundle = workshop.bundle()
         self.world.artefacts.update(workshop.artefacts())
         self.world.objects[f"instance/{self.bundle_id}.tar.gz"] = self.bundle
@@ -139,20 +147,32 @@ class Trial:
     def settle(self, machine: Machine, seconds: float = 240) -> str:
         """Waits until the server is set up or could not be, and that is told."""
         machine.wait(lambda: self.state(machine) in ("active", "failed"), seconds, "neither set up nor failed")
-        if self.state(machine) == "failed":
+        state = self.state(machine)
+        if state == "failed":
             machine.wait(lambda: self.told(machine), 60, "the failure is not told")
-        return self.state(machine)
+        log = self.log(machine)
+        begun = re.findall(r"^== \S+ (\S+)$", log, re.MULTILINE)
+        self.passed_steps.update(begun[:-1] if state == "failed" else begun)
+        return state
 
     def told(self, machine: Machine) -> bool:
-        shown = machine.call("systemctl", "show", "bbb-server-failed.service", "--property=ActiveState,Result").stdout
-        return "ActiveState=inactive" in shown or "ActiveState=failed" in shown
+        """Whether what reports a failure has run to its end since the last one."""
+        stamps = []
+        for unit, stamp in (("bbb-server", "InactiveEnter"), ("bbb-server-failed", "ExecMainExit")):
+            text = machine.call("systemctl", "show", unit, f"--property={stamp}TimestampMonotonic", "--value").stdout
+            stamps.append(int(text.strip() or 0))
+        return stamps[1] >= stamps[0] > 0
 
-    def again(self, machine: Machine) -> str:
-        """Runs the stages once more."""
+    def again(self, machine: Machine, until=None) -> str:
+        """Runs the stages once more; up to a moment, if one is given, or to their end."""
         machine.call("systemctl", "reset-failed", "bbb-server.service", "bbb-server-failed.service")
-        machine.call("systemctl", "restart", "--no-block", "bbb-server.service")
-        machine.wait(lambda: self.state(machine) != "active" or "activating" in self.state(machine), 10, "does not begin")
-        return self.settle(machine)
+        if until is None:
+            machine.call("systemctl", "restart", "bbb-server.service")
+            return self.settle(machine)
+        machine.call("systemctl", "stop", "bbb-server.service")
+        machine.call("systemctl", "start", "--no-block", "bbb-server.service")
+        machine.wait(until, 120, "does not come to the moment")
+        return self.state(machine)
 
     def status(self, host: str = HOST, secret: str = API_SECRET) -> dict | None:
         """The status as the pool's function reads it: by HTTPS, under the server's name, with its certificate checked;
@@ -190,24 +210,53 @@ class Trial:
         return events[0]
 
     def watch(self, words: list[str]) -> None:
-        """Looks for words in the arguments and environments of all processes, as often as it can."""
+        """Looks for words in the arguments and environments of all processes, many times a second, from now on. What bash is
+        told to run is in the machine's trace besides, however short it lives.
+        """
+        if not self.watched:
+            threading.Thread(target=self.look, daemon=True).start()
+        self.watched |= {word.encode() for word in words}
 
-        def look() -> None:
-            needles = [word.encode() for word in words]
-            while True:
-                for process in Path("/proc").glob("[0-9]*"):
-                    for part in ("cmdline", "environ"):
-                        try:
-                            text = (process / part).read_bytes()
-                        except OSError:
-                            continue
-                        if any(needle in text for needle in needles):
-                            self.leaks.add(f"{part}: {text[:200]!r}")
+    def look(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(0.02):
+            for process in Path("/proc").glob("[0-9]*"):
+                for part in ("cmdline", "environ"):
+                    try:
+                        text = (process / part).read_bytes()
+                    except OSError:
+                        continue
+                    if any(word in text for word in self.watched):
+                        self.leaks.add(f"{part} of {text.split(bytes(1))[0]!r}")
 
-        threading.Thread(target=look, daemon=True).start()
+    def search(self, machine: Machine, words: dict[str, str], allowed: str) -> None:
+        """Looks for secrets in everything that a machine wrote: its files, but for those that a pattern allows, its disks byte
+        by byte, its journal and console, the trace of its scripts; in what was sent to AWS; and among processes.
+        """
+        check(not self.leaks, f"secrets were seen in processes: {self.leaks}")
+        needles = {name: word.encode() for name, word in words.items()}
+        texts = {
+            "the journal": machine.sh("journalctl --no-pager -o export").encode(),
+            "the console": machine.console.read_bytes(),
+            "a request to AWS": json.dumps([entry for entry in self.world.asked if entry[0] != "GetSecretValue"]).encode(),
+            "the user data": self.user_data().encode(),
+        }
+        machine.sh("sync")
+        texts |= {f"the disk {volume}": image.read_bytes() for volume, image, _, _ in machine.disks}
+        files = [file for file in machine.upper.rglob("*") if file.is_file() and not file.is_symlink()]
+        for file in files:
+            name = f"/{file.relative_to(machine.upper)}"
+            if not re.search(allowed, name):
+                texts[name] = file.read_bytes()
+        found = [f"{name} is in {place}" for place, text in texts.items() for name, word in needles.items() if word in text]
+        check(not found, "; ".join(found))
+        check(len(files) > 20, f"only {len(files)} files were searched")
+        size = sum(len(text) for text in texts.values()) // 2**20
+        self.figures[f"searched for secrets: {machine.name}"] = f"{len(texts)} texts, {size} MiB, for {', '.join(words)}"
 
     def log(self, machine: Machine) -> str:
-        return (machine.root / "var/log/bbb-server/server.log").read_text()
+        file = machine.root / "var/log/bbb-server/server.log"
+        return file.read_text() if file.exists() else ""
 
     def last(self, machine: Machine) -> str:
         """The end of its log, for a person."""
@@ -216,7 +265,6 @@ class Trial:
     def end(self) -> None:
         for machine in self.machines:
             machine.kill()
-            for _, _, device in machine.disks:
-                subprocess.run(["losetup", "--detach", device], check=False)
+            machine.detach_all()
             subprocess.run(["umount", "--lazy", machine.root], check=False)
         self.outside.stop_acme()

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from machine import INSTANCE_FOLDER, STAND_INS, index, run
+from host import INSTANCE_FOLDER, STAND_INS, index, run
 from outside import REGION
 
 NAMES = [
@@ -133,30 +133,22 @@ class Workshop:
     def make_repositories(self) -> Path:
         """What is fetched by git, from a folder instead of a host; the protocol is git's own."""
         folder = self.folder / "repositories"
-        for name, tag in (("bbb-install", None), ("scalelite", "v1.8.5")):
-            tree = folder / name
-            shutil.copytree(STAND_INS / name, tree)
-            git = ["git", "-C", tree, "-c", "user.name=trial", "-c", "user.email=trial@invalid"]
-            run("git", "init", "--quiet", "--initial-branch", "v3.0.x-release", tree)
-            run(*git, "add", ".")
-            run(*git, "commit", "--quiet", "-m", "stand-in")
-            run(*git, "config", "uploadpack.allowAnySHA1InWant", "true")
-            if tag:
-                run(*git, "tag", tag)
+        tree = folder / "bbb-install"
+        shutil.copytree(STAND_INS / "bbb-install", tree)
+        git = ["git", "-C", tree, "-c", "user.name=trial", "-c", "user.email=trial@invalid"]
+        run("git", "init", "--quiet", "--initial-branch", "v3.0.x-release", tree)
+        run(*git, "add", ".")
+        run(*git, "commit", "--quiet", "-m", "stand-in")
+        run(*git, "config", "uploadpack.allowAnySHA1InWant", "true")
         return folder
-
-    def commit(self, name: str) -> str:
-        return run("git", "-C", self.repositories / name, "rev-parse", "HEAD").stdout.strip()
 
     def pins(self) -> str:
         """The real pins, but for where the stand-ins are and who vouches for them."""
         changes = {
             "UBUNTU_CODE_NAME": "bookworm",
             "BBB_INSTALL_REPOSITORY": "file:///srv/repositories/bbb-install",
-            "BBB_INSTALL_COMMIT": self.commit("bbb-install"),
+            "BBB_INSTALL_COMMIT": run("git", "-C", self.repositories / "bbb-install", "rev-parse", "HEAD").stdout.strip(),
             "BBB_PACKAGES_KEY": self.key,
-            "SCALELITE_REPOSITORY": "file:///srv/repositories/scalelite",
-            "SCALELITE_COMMIT": self.commit("scalelite"),
             "CLOUDWATCH_AGENT_KEY": self.key,
             "EFS_UTILS_KEY": self.key,
         }

@@ -111,7 +111,7 @@ const CERTIFICATE: &str = "arn:aws:acm:eu-central-1:111122223333:certificate/000
 const UBUNTU: &str = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id";
 
 /// What there is to choose from where a template does not say, by the parameter's name, in all templates. The first is the default.
-const FREE: [(&str, &[&str]); 58] = [
+const FREE: [(&str, &[&str]); 60] = [
     ("AccessLogBucketName", &["", "logs-of-others"]),
     ("AdditionalDomainNames", &["", "a.example.org", "a.example.org,b.example.org"]),
     ("AvailabilityZone", &["", "eu-central-1a"]),
@@ -119,6 +119,7 @@ const FREE: [(&str, &[&str]); 58] = [
     ("BBBAdditionalDomainNames", &["", "a.example.org", "a.example.org,b.example.org"]),
     ("BBBApplicationInstanceAMIParameter", &[UBUNTU, "/images/bbb", "ami-0123456789abcdef0"]),
     ("BBBApplicationVersion", &["jammy-300", "jammy-300-3.0.1"]),
+    ("BBBApplicationWarmInstances", &["0", "2"]),
     ("BBBBusyFrom", &["", "30 7 * * MON-FRI"]),
     ("BBBCacheSnapshotName", &["-", "final"]),
     ("BBBDBEngineVersion", &["17.7", "16.8"]),
@@ -168,6 +169,7 @@ const FREE: [(&str, &[&str]); 58] = [
     ("SnapshotName", &["", "final"]),
     ("Source", &[UBUNTU, "", "/images/bbb", "ami-0123456789abcdef0"]),
     ("TurnSecretArn", &["", SECRET]),
+    ("WarmInstances", &["0", "2"]),
     ("WebAclArn", &["", WEB_ACL]),
     ("WorkerGroupId", &["sg-00000001"]),
 ];

@@ -15,12 +15,13 @@ use stack_template::{
 use crate::{definitions, rendered::each_side};
 
 /// Types that hold no data, or whose data AWS encrypts without being asked.
-const NOTHING_TO_ENCRYPT: [&str; 57] = [
+const NOTHING_TO_ENCRYPT: [&str; 58] = [
     "AWS::ApplicationAutoScaling::ScalableTarget",
     "AWS::ApplicationAutoScaling::ScalingPolicy",
     "AWS::AutoScaling::AutoScalingGroup",
     "AWS::AutoScaling::ScalingPolicy",
     "AWS::AutoScaling::ScheduledAction",
+    "AWS::AutoScaling::WarmPool",
     "AWS::CloudFormation::Stack",
     "AWS::CloudFormation::WaitCondition",
     "AWS::CloudWatch::Alarm",
