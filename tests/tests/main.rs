@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod certificate_calls;
+mod command;
 mod deaths;
 mod duplicates;
 mod faults;
