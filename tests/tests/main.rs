@@ -18,3 +18,4 @@ mod mail_calls;
 mod plain_aws_cli;
 mod response_endpoint;
 mod sizes;
+mod wrappers;
