@@ -15,6 +15,7 @@ mod event_line;
 mod exit;
 mod follow;
 mod global;
+mod logs;
 mod pool;
 mod preflight;
 mod prompt;
@@ -77,6 +78,8 @@ enum Command {
     Status(status::Arguments),
     /// See the pool of BigBlueButton servers, and take servers out of it
     Servers(servers::Arguments),
+    /// Show what a deployment's functions, servers and services write
+    Logs(logs::Arguments),
     /// Delete a deployment, and say what is kept; not while meetings run
     Destroy(destroy::Arguments),
     /// Try the whole deployment in a local AWS: create, update, break and delete it, and see what is kept of its promises
@@ -121,6 +124,7 @@ async fn work(global: &Global, command: Command, console: &Console) -> anyhow::R
         Command::Validate(arguments) => validate::run(&arguments, global, console),
         Command::Preflight(arguments) => preflight::run(arguments, global, console).await,
         Command::Status(arguments) => status::run(arguments, global, console).await,
+        Command::Logs(arguments) => logs::run(arguments, global, console).await,
         Command::Destroy(arguments) => destroy::run(arguments, global, console).await,
         Command::Rehearse(arguments) => rehearse::run(arguments, global.output).await,
         Command::Completions(arguments) => {

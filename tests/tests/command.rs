@@ -120,6 +120,13 @@ async fn see(bbb: &Bbb, cloud: &Cloud) {
     assert_eq!(status["certificate"]["status"], "ISSUED");
     assert_eq!(status["mail"]["sandbox"], true);
 
+    let logs =
+        bbb.run(&["logs", "--stack-name", "live", "--since", "1h", "--group", "Certificate", "--output", "json"]).await;
+    let first = logs.expect(0).stdout.lines().next().unwrap_or_default().to_owned();
+    let first: Value = serde_json::from_str(&first).unwrap_or_else(|error| panic!("{error}: {}", logs.stdout));
+    assert!(first["group"].as_str().is_some_and(|group| group.contains("live-Certificate-")), "{first}");
+    bbb.run(&["logs", "--stack-name", "live", "--group", "nobody's"]).await.expect(3);
+
     let allowed = ["cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"];
     let denied = bbb.with(user(cloud, "watcher", &allowed).await);
     let seen = denied.run(&["status", "--stack-name", "live", "--output", "json"]).await.expect(0).json();
