@@ -21,6 +21,7 @@ mod preflight;
 mod prompt;
 mod rehearse;
 mod servers;
+mod simulate;
 mod stack_name;
 mod status;
 mod style;
@@ -52,6 +53,7 @@ const END: Duration = Duration::from_secs(2);
         "Examples:\n  \
             bbb rehearse                                    try the whole deployment in a local AWS\n  \
             bbb deploy --parameters meet.json               deploy it, or bring a deployment up to date\n  \
+            bbb simulate school-week                        what a school's week would cost, and who would wait\n  \
             bbb servers drain i-0123456789abcdef0           let a server leave when its last meeting is over\n  \
             source <(bbb completions bash)                  complete arguments in this shell\n\n\
         `bbb VERB --help` has more of them.\n\n{}",
@@ -84,6 +86,8 @@ enum Command {
     Destroy(destroy::Arguments),
     /// Try the whole deployment in a local AWS: create, update, break and delete it, and see what is kept of its promises
     Rehearse(rehearse::Arguments),
+    /// See what the pool of servers would do with a timetable: servers, cost and waiting
+    Simulate(Box<simulate::Arguments>),
     /// Print what makes a shell complete arguments
     Completions(completions::Arguments),
 }
@@ -94,7 +98,12 @@ fn main() -> ExitCode {
         style::turn_off();
     }
     let console = Console::new(&global);
-    let code = run(&global, command, &console).unwrap_or_else(|error| {
+    let outcome = match command {
+        // It starts nothing that would have to be ended, so that a signal may just end it.
+        Command::Simulate(arguments) => simulate::run(&arguments, global.output),
+        command => run(&global, command, &console),
+    };
+    let code = outcome.unwrap_or_else(|error| {
         console.error(&words::words(&error));
         exit::code(&error)
     });
@@ -127,6 +136,7 @@ async fn work(global: &Global, command: Command, console: &Console) -> anyhow::R
         Command::Logs(arguments) => logs::run(arguments, global, console).await,
         Command::Destroy(arguments) => destroy::run(arguments, global, console).await,
         Command::Rehearse(arguments) => rehearse::run(arguments, global.output).await,
+        Command::Simulate(arguments) => simulate::run(&arguments, global.output),
         Command::Completions(arguments) => {
             completions::run::<Arguments>(&arguments);
             Ok(SUCCESS)
@@ -180,6 +190,10 @@ mod tests {
             vec!["bbb", "deploi"],
             vec!["bbb", "rehearse", "--domain", "no domain"],
             vec!["bbb", "rehearse", "--output", "xml"],
+            vec!["bbb", "simulate", "night-school"],
+            vec!["bbb", "simulate", "school-day", "--timetable", "a.json"],
+            vec!["bbb", "simulate", "school-day", "--schedule", "at eight"],
+            vec!["bbb", "simulate", "school-day", "--longest-wait", "2"],
             vec!["bbb", "deploy", "--parameter", "NoValue"],
             vec!["bbb", "servers", "cordon"],
         ] {

@@ -53,7 +53,7 @@ impl Lifecycle {
                 }
                 None => self.tick(deadline).await,
             },
-            Request::Operator(Operator::List) => self.list(deadline).await,
+            Request::Operator(Operator::List {}) => self.list(deadline).await,
             Request::Operator(wanted) => {
                 operator::note(&self.clients, &self.environment, &wanted, deadline).await?;
                 self.tick(deadline).await

@@ -21,7 +21,7 @@ pub(crate) async fn note(
     deadline: Instant,
 ) -> Result<(), Error> {
     let (server, wish) = match wanted {
-        Operator::List | Operator::Reconcile => return Ok(()),
+        Operator::List {} | Operator::Reconcile {} => return Ok(()),
         Operator::Cordon(server) => (server, Some(Wish::Cordon)),
         Operator::Drain(server) => (server, Some(Wish::Drain)),
         Operator::Remove(server) => (server, Some(Wish::Remove)),

@@ -56,9 +56,9 @@ impl Hint {
 #[serde(tag = "request", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Operator {
     /// What there is, in which state and why. Changes nothing.
-    List,
+    List {},
     /// A tick now.
-    Reconcile,
+    Reconcile {},
     /// No new meetings on this server until `enable`; it stays.
     Cordon(Server),
     /// No new meetings, and out of the group when it is empty, with another in its place.
@@ -237,8 +237,8 @@ mod tests {
             assert_eq!(asked, Ok(Request::Operator(expected)), "{name}");
             assert!(parse(&json!({"request": name})).unwrap_err().contains("missing field `server`"), "{name}");
         }
-        assert_eq!(parse(&json!({"request": "list"})), Ok(Request::Operator(Operator::List)));
-        assert_eq!(parse(&json!({"request": "reconcile"})), Ok(Request::Operator(Operator::Reconcile)));
+        assert_eq!(parse(&json!({"request": "list"})), Ok(Request::Operator(Operator::List {})));
+        assert_eq!(parse(&json!({"request": "reconcile"})), Ok(Request::Operator(Operator::Reconcile {})));
     }
 
     #[test]

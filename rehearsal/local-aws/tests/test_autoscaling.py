@@ -343,6 +343,16 @@ class Policies(GroupTest):
         self.assertEqual({one["InstanceId"] for one in request["Instances"]}, set(members))
         self.assertNotIn(request["Instances"][-1]["InstanceId"], self.states(name))
 
+    def test_with_zones_in_balance_a_function_chooses_from_all_of_them(self):
+        arn = self.policy_function('return {"InstanceIDs": [max(event["Instances"], key=str)["InstanceId"]]}')
+        name = self.group(desired=2, VPCZoneIdentifier=",".join(SUBNETS), TerminationPolicies=[arn])
+        members = self.in_state(name, "InService", "InService")
+        self.groups.set_desired_capacity(AutoScalingGroupName=name, DesiredCapacity=1)
+        self.in_state(name, "InService")
+        request, = self.eventually(lambda: self.requests(arn))
+        self.assertEqual({one["InstanceId"] for one in request["Instances"]}, set(members))
+        self.assertEqual(sum(one["Capacity"] for one in request["CapacityToTerminate"]), 1)
+
     def test_without_an_answer_nothing_goes(self):
         broken = self.policy_function("raise Failure('I do not know')")
         forbidden = self.policy_function("return {'InstanceIDs': [event['Instances'][0]['InstanceId']]}", "1" * 12)

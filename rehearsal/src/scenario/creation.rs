@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::World;
+use super::pool;
 use super::world::STACK;
 
 pub(super) async fn run(world: &mut World<'_>) {
@@ -21,6 +22,7 @@ pub(super) async fn run(world: &mut World<'_>) {
         .promise("stack created with its nested stacks", async |world| {
             let parameters = world.base_parameters();
             let followed = world.deploy_root(parameters).await?;
+            pool::find(world).await?;
             let completed = |event: &&deployment::events::Event| event.status == "CREATE_COMPLETE";
             let stacks: BTreeSet<&str> = followed
                 .events
@@ -44,6 +46,7 @@ pub(super) async fn once_more(world: &mut World<'_>) {
         .promise_on_stack("stack created once more, to be looked at", async |world, _| {
             let parameters = world.base_parameters();
             world.deploy_root(parameters).await?;
+            pool::find(world).await?;
             Ok(STACK.to_owned())
         })
         .await;

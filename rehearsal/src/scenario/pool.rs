@@ -8,8 +8,16 @@ mod trouble;
 mod view;
 
 use super::World;
+use super::broken::Broken;
 
 pub(super) use view::minute;
+
+/// Finds the group of a deployment that was just made, and gives what lies outside the secrets that it made.
+pub(super) async fn find(world: &mut World<'_>) -> Result<(), Broken> {
+    let outputs = world.outputs().await?;
+    world.server_group = outputs.get("ServerGroupName").cloned().unwrap_or_default();
+    secrets::take(world, &outputs).await
+}
 
 pub(super) async fn run(world: &mut World<'_>) {
     if !world.promise_on_stack("group of servers may become larger", lifecycle::enlarge).await {

@@ -271,7 +271,9 @@ impl<'a> World<'a> {
         let Some(mark) = stack::delete(&self.cloudformation, stack).await? else {
             return Ok("there was no stack".to_owned());
         };
-        let followed = self.follow_while_servers_end(&mark).await?;
+        // Only with its own stack do the servers end, and what happens to them meanwhile is another part's business.
+        let followed =
+            if stack == STACK { self.follow_while_servers_end(&mark).await? } else { self.follow(&mark).await? };
         let skipped = followed.events.iter().filter(|event| event.status == "DELETE_SKIPPED");
         self.retained.extend(skipped.filter_map(|event| event.physical_id.clone()));
         ensure(followed.status == "DELETE_COMPLETE", || outcome(&followed))?;

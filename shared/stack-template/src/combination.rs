@@ -145,18 +145,16 @@ impl<'a> Choices<'a> {
         vec![0; self.axes.len()]
     }
 
-    /// Every combination in which a part of the template can be evaluated differently, and every alternative at least once.
-    pub(crate) fn combinations(&self) -> BTreeSet<Combination> {
-        let mut combinations = self.single();
-        for part in &self.parts {
-            combinations.extend(self.product(&self.base(), part));
-        }
-        combinations
-    }
-
-    /// Every alternative, alone among first ones.
-    fn single(&self) -> BTreeSet<Combination> {
-        self.single_of(0..self.axes.len())
+    /// Every combination in which a part of the template can be evaluated differently, and every alternative at least once; each with the axes
+    /// that it is about. What it chooses on the others does not matter.
+    pub(crate) fn combinations(&self) -> BTreeSet<(Combination, BTreeSet<usize>)> {
+        let single = (0..self.axes.len()).map(|axis| BTreeSet::from([axis]));
+        let parts = self.parts.iter().cloned().chain(single).chain([BTreeSet::new()]);
+        parts
+            .flat_map(|part| {
+                self.product(&self.base(), &part).into_iter().map(move |combination| (combination, part.clone()))
+            })
+            .collect()
     }
 
     /// Every alternative that decides something, alone among first ones.

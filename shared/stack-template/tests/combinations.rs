@@ -270,3 +270,23 @@ proptest! {
         prop_assert_eq!(found(&root, Vec::new()), found(&root, vec![everything()]), "{}", root);
     }
 }
+
+#[test]
+fn what_a_rule_refuses_is_completed_without_changing_what_it_is_about() {
+    let root = "
+Parameters:
+  P0: {Type: String, Description: One, AllowedValues: [a, b], Default: a}
+  P1: {Type: String, Description: One, AllowedValues: [a, b], Default: a}
+  P2: {Type: String, Description: One, AllowedValues: [a, b], Default: a}
+Rules:
+  Rule:
+    RuleCondition: {'Fn::Equals': [{Ref: P0}, a]}
+    Assertions: [{Assert: {'Fn::Not': [{'Fn::Equals': [{Ref: P1}, a]}]}, AssertDescription: No.}]
+Conditions:
+  C0: {'Fn::Equals': [{Ref: P0}, a]}
+Resources:
+  R0: {Type: AWS::SNS::Topic, Properties: {A: {'Fn::If': [C0, {'Fn::Select': [1, {'Fn::Split': [a, {Ref: P2}]}]}, text]}}}
+";
+    assert_eq!(found(root, Vec::new()), found(root, vec![everything()]));
+    assert!(found(root, Vec::new()).iter().any(|fault| fault.message.contains("selects item 1")));
+}

@@ -264,10 +264,14 @@ fn deployment(path: &Path, definition: &Definition) -> Deployment {
         }),
         _ => None,
     };
-    let is_free = |name: &str| parameters.get(name).is_some_and(|parameter| parameter.allowed.is_empty());
-    let free = FREE.iter().filter(|(name, _)| is_free(name));
+    // What is optional in one template may have to be given in another.
+    let free = FREE.iter().filter_map(|(name, values)| {
+        let parameter = parameters.get(*name).filter(|parameter| parameter.allowed.is_empty())?;
+        let values: Vec<&str> = values.iter().filter(|value| parameter.refusal(value).is_none()).copied().collect();
+        Some(Axis::of(name, &values))
+    });
     let lengths = network.iter().flat_map(Network::lengths).collect();
-    let axes = network.iter().map(Network::axis).chain(free.map(|(name, values)| Axis::of(name, values))).collect();
+    let axes = network.iter().map(Network::axis).chain(free).collect();
     // A dash, nothing, and the text AWS::NoValue all leave a parameter unset.
     let dashed = parameters.iter().filter(|(_, parameter)| parameter.default.as_deref() == Some("-"));
     let synonyms = dashed.map(|(name, _)| (name.clone(), vec![String::new(), "AWS::NoValue".to_owned()])).collect();

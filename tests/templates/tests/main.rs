@@ -6,9 +6,12 @@
 mod combinations;
 mod deployments;
 mod documented;
+mod encryption;
 mod mutations;
 mod notifications;
 mod page;
+mod rendered;
+mod requirements;
 
 use std::{
     collections::BTreeMap,

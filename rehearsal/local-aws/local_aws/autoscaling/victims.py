@@ -54,28 +54,35 @@ def choose(group: Group, number: int) -> list[Member]:
         if len(eligible) < number:
             # What is still on its way goes when there is nothing else.
             eligible += [one for one in group.capacity() if one.state.startswith("Pending")]
-        zones = _zones(group, number)
-        suggested = [one for one in eligible if one.zone in zones]
+        zones, balanced = _zones(group, number)
+        # Documented: in a group whose zones are in balance the policies apply to the instances of all zones.
+        suggested = [one for one in eligible if one.zone in (balanced or zones)]
         policies = list(group.policies)
     if policies and is_function(policies[0]):
         named = _ask(policies[0], group, zones, suggested)
         ready = [one for one in eligible if one.id in named]
         return _prefer(ready, policies[1:], number)
+    if balanced:
+        return _prefer(suggested, policies, number)
     chosen: list[Member] = []
     for zone, share in zones.items():
         chosen += _prefer([one for one in suggested if one.zone == zone], policies, share)
     return chosen
 
 
-def _zones(group: Group, number: int) -> dict[str, int]:
-    """From which zones how many have to go, so that they are as equal as possible afterwards."""
+def _zones(group: Group, number: int) -> tuple[dict[str, int], set[str]]:
+    """From which zones how many have to go, so that they are as equal as possible afterwards.
+
+    And all zones, if they are equal now and only one instance goes.
+    """
     counts = Counter(one.zone for one in group.capacity())
+    balanced = set(counts) if number == 1 and len(set(counts.values())) == 1 else set()
     shares: Counter[str] = Counter()
     for _ in range(min(number, sum(counts.values()))):
         zone = max(sorted(counts), key=lambda one: counts[one])
         counts[zone] -= 1
         shares[zone] += 1
-    return dict(shares)
+    return dict(shares), balanced
 
 
 def _prefer(members: list[Member], policies: list[str], number: int) -> list[Member]:

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_autoscaling::types::AutoScalingGroup;
+use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_route53::types::{ResourceRecord, ResourceRecordSet, RrType};
 use bigbluebutton::testing::{Meeting, NewMeeting, Role};
 use scalelite::State;
@@ -115,9 +116,22 @@ pub(super) async fn within(
         .into_iter()
         .map(|one| format!("{} {:?} online={} tag={}", one.id, one.state, one.online, one.tag))
         .collect();
+    let said = said(world).await?;
     Err(Broken(format!(
-        "not within {most} minutes: {what}; the group has {members:?}, Scalelite has {registrations:?}"
+        "not within {most} minutes: {what}; the group has {members:?}, Scalelite has {registrations:?}; the pool says {said}"
     )))
+}
+
+/// What the pool's function answers when it is asked for its servers, in short.
+async fn said(world: &World<'_>) -> Result<String, Broken> {
+    let function = world.outputs().await?.remove("PoolFunctionName").unwrap_or_default();
+    let call = world.lambda.invoke().function_name(function).payload(Blob::new(r#"{"request":"list"}"#));
+    let payload = call.send().await?.payload.map(Blob::into_inner).unwrap_or_default();
+    let answer: serde_json::Value = serde_json::from_slice(&payload).unwrap_or_default();
+    let servers = answer["servers"].as_array().into_iter().flatten();
+    let said: Vec<_> =
+        servers.map(|server| format!("{} is {}: {}", server["name"], server["state"], server["reason"])).collect();
+    Ok(if said.is_empty() { answer.to_string() } else { said.join(", ") })
 }
 
 /// Waits until so many servers serve; which.

@@ -9,7 +9,12 @@ pub(super) fn clear(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, bud
     if lifecycle.is_some_and(course::waits_for_its_end) {
         plan.act(Step::CompleteTermination, "its instance has ended");
     }
-    if matches!(lifecycle, Some(Lifecycle::TerminatingRetained | Lifecycle::Warmed(Warmed::TerminatingRetained))) {
+    // In these states nobody else notices: Auto Scaling checks the health of no instance on standby, and has given up those that it retains.
+    let is_forgotten = matches!(
+        lifecycle,
+        Some(Lifecycle::Standby | Lifecycle::TerminatingRetained | Lifecycle::Warmed(Warmed::TerminatingRetained))
+    );
+    if is_forgotten {
         plan.act(Step::Terminate, "its instance has ended");
     }
     // It may take EC2 some minutes to end it; until then its meetings run.

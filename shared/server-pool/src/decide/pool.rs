@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{Subject, joining};
-use crate::{Group, InstanceId, LaunchTemplate, Member, Moment, Registration, Settings, World};
+use crate::{Group, InstanceId, LaunchTemplate, Member, Moment, Registration, Secret, Settings, World};
 
 /// The world as this pool's servers are found in it.
 #[derive(Debug)]
@@ -55,8 +55,10 @@ impl<'a> Pool<'a> {
             subject.instance = instances.and_then(|instances| instances.get(id));
             subject.answer = world.answers.get(id);
             let url = settings.url(id);
+            // Kept is the one by which meetings come: an old one may have a secret that somebody changed, and then Scalelite cannot use it.
             subject.registrations.sort_by_key(|registration| {
-                (Reverse(registration.url == url), Reverse(registration.is_open()), &registration.id)
+                let gives = (registration.is_open(), registration.secret == Secret::Ours, registration.online);
+                (Reverse(registration.url == url), Reverse(gives), &registration.id)
             });
         }
         Self { world, settings, group, now: world.now, subjects, others }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Plan, Pool, Subject, joining};
-use crate::{InstanceId, Lifecycle, Load, State, Step, tag, tag::Wish};
+use crate::{InstanceId, Lifecycle, Load, Meetings, State, Step, tag, tag::Wish};
 
 /// Which servers are replaced.
 #[derive(Debug, Default)]
@@ -108,8 +108,6 @@ fn superfluous(pool: &Pool<'_>, on_standby: &[&Subject<'_>]) -> BTreeSet<Instanc
     let arrived = pool.subjects.values().filter(|subject| has_arrived(subject, pool)).count();
     let wanted = usize::try_from(pool.group.desired).unwrap_or(usize::MAX);
     let beyond = (arrived + waiting.len()).saturating_sub(wanted);
-    // That it does not answer to the pool just now does not keep Scalelite from giving it meetings.
-    let gets_meetings = |subject: &Subject<'_>| subject.registrations.iter().any(|it| it.is_open() && it.online);
     let chosen = waiting.iter().enumerate().filter(|(place, subject)| *place < beyond || !gets_meetings(subject));
     chosen.map(|(_, subject)| subject.id.clone()).collect()
 }
@@ -126,8 +124,16 @@ fn has_arrived(subject: &Subject<'_>, pool: &Pool<'_>) -> bool {
         }
 }
 
-/// How much would be missed if a server were drained, the least first: it gets no meetings, or it has few participants.
-fn usefulness(subject: &Subject<'_>, pool: &Pool<'_>) -> (bool, u32, InstanceId) {
+/// Whether Scalelite gives it meetings, or will when its poller has found that it works. That it does not answer to the pool just now does not
+/// keep Scalelite from that.
+fn gets_meetings(subject: &Subject<'_>) -> bool {
+    let works = matches!(subject.meetings(), Meetings::Listed(_));
+    subject.registrations.iter().any(|registration| registration.is_open() && (registration.online || works))
+}
+
+/// How much would be missed if a server were drained, the least first: it gets no meetings, it does not serve, or it has few participants.
+fn usefulness(subject: &Subject<'_>, pool: &Pool<'_>) -> (bool, bool, u32, InstanceId) {
     let serves = matches!(joining::standing(subject, pool, false), State::Serving { .. });
-    (serves, subject.load(pool.now).map_or(u32::MAX, |Load { seats, .. }| seats), subject.id.clone())
+    let seats = subject.load(pool.now).map_or(u32::MAX, |Load { seats, .. }| seats);
+    (gets_meetings(subject), serves, seats, subject.id.clone())
 }

@@ -123,6 +123,18 @@ fn a_wrong_secret_is_mended_only_if_the_server_works_with_ours() {
 }
 
 #[test]
+fn of_two_registrations_the_one_that_works_is_kept() {
+    let mut scene = Scene::serving(1);
+    let mut second = registration(1);
+    second.id = "zzz".to_owned();
+    scene.registrations().push(second);
+    let first = scene.registration(1);
+    (first.secret, first.online) = (Secret::Other, false);
+    let id = first.id.clone();
+    assert!(scene.steps(1).contains(&Step::Cordon { id, tag: "draining".to_owned() }), "{:?}", scene.steps(1));
+}
+
+#[test]
 fn a_second_registration_is_closed_and_removed_when_the_server_is_empty_twice() {
     let mut scene = Scene::serving(1);
     let mut second = registration(1);

@@ -1,7 +1,7 @@
 //! What is left of servers, and what is not the pool's.
 
 use server_pool::{
-    Answer, Foreign, InstanceState, Meetings, Owner, Reading, Record, RegistrationState, Secret, State, Step,
+    Answer, Foreign, InstanceState, Lifecycle, Meetings, Owner, Reading, Record, RegistrationState, Secret, State, Step,
 };
 
 use crate::scene::*;
@@ -132,6 +132,20 @@ fn a_server_put_there_by_hand_is_left_alone() {
     let decision = scene.decide();
     assert_eq!(decision.actions, []);
     assert_eq!(decision.metrics.servers.foreign, 3);
+}
+
+#[test]
+fn an_instance_that_ended_where_auto_scaling_does_not_look_is_taken_from_the_group() {
+    let is_ended = |lifecycle| {
+        let mut scene = Scene::serving(2);
+        scene.instance(1).state = InstanceState::Terminated;
+        scene.unreachable(1);
+        scene.lifecycle(1, lifecycle);
+        scene.steps(1).contains(&Step::Terminate)
+    };
+    assert!(is_ended(Lifecycle::Standby));
+    assert!(is_ended(Lifecycle::TerminatingRetained));
+    assert!(!is_ended(Lifecycle::InService), "Auto Scaling notices by itself");
 }
 
 #[test]

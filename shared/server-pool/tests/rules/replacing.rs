@@ -87,6 +87,27 @@ fn an_old_one_that_does_not_work_is_not_waited_for() {
 }
 
 #[test]
+fn an_old_one_that_waits_for_the_poller_goes_on_getting_meetings() {
+    let mut scene = outdated(2);
+    on_standby(&mut scene, 1);
+    scene.registration(1).online = false;
+    assert_eq!(scene.steps(1), [], "it works, and was registered again a moment ago");
+}
+
+#[test]
+fn of_those_that_do_not_answer_the_one_that_gets_meetings_goes_on_getting_them() {
+    let mut scene = outdated(3);
+    scene.group().desired = 1;
+    for number in 1..=3 {
+        on_standby(&mut scene, number);
+        scene.unreachable(number);
+    }
+    scene.registrations().retain(|registration| registration.id != host(3));
+    let drained = |number| scene.steps(number).contains(&tagged(tag::DRAINING));
+    assert_eq!([1, 2, 3].map(drained), [true, false, true]);
+}
+
+#[test]
 fn a_new_one_that_broke_down_holds_nothing_up() {
     let mut scene = outdated(3);
     on_standby(&mut scene, 1);

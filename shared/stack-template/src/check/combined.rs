@@ -93,10 +93,16 @@ pub(super) fn check(
     let mut seen: HashMap<Fault, Seen> = HashMap::new();
     // What was found in a nested stack, by its address: it is evaluated once for each input, and lives as long as its world.
     let mut found_nested: HashMap<usize, Vec<Fault>> = HashMap::new();
-    for combination in choices.combinations() {
-        let Some(accepted) = accepted(&choices, &influence, &worlds, deployment, definition, combination, outcomes)
+    let mut refused_ones = Seen::new();
+    for (combination, about) in choices.combinations() {
+        if all.contains(&combination) {
+            continue;
+        }
+        let tried = combination.clone();
+        let Some(accepted) =
+            accepted(&choices, &influence, &worlds, deployment, definition, (combination, &about), outcomes)
         else {
-            evaluated.refused += 1;
+            refused_ones.insert(tried);
             continue;
         };
         let (combination, root) = accepted;
@@ -126,6 +132,7 @@ pub(super) fn check(
     if all.is_empty() {
         faults.insert(refused(&choices, &worlds, deployment, definition), String::new());
     }
+    evaluated.refused = refused_ones.len();
     evaluated.combinations = all.len();
     evaluated.stacks += found_nested.len();
     for (fault, seen) in seen {
@@ -165,7 +172,7 @@ fn accepted<'a>(
     worlds: &[World<'a>],
     deployment: &Deployment,
     definition: &'a Definition,
-    combination: Combination,
+    (combination, about): (Combination, &BTreeSet<usize>),
     outcomes: &mut Outcomes,
 ) -> Option<(Combination, Stack<'a>)> {
     let mut evaluate = |combination: &Combination| {
@@ -182,8 +189,7 @@ fn accepted<'a>(
     let broken = root.refusals.iter().filter_map(|(name, _)| definition.rules.get(*name));
     let looked_at: Names = broken.flat_map(|rule| influence.in_rule(definition, rule)).collect();
     // What the combination is about stays; what it left at the first alternative may change.
-    let free: BTreeSet<usize> =
-        choices.axes_of(&looked_at).into_iter().filter(|axis| combination[*axis] == 0).collect();
+    let free: BTreeSet<usize> = choices.axes_of(&looked_at).difference(about).copied().collect();
     choices.product(&combination, &free).into_iter().find_map(|combination| {
         let root = evaluate(&combination)?;
         root.refusals.is_empty().then_some((combination, root))

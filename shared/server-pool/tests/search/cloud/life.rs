@@ -70,7 +70,6 @@ impl Cloud {
             Lifecycle::InService if !machine.is_up() && now - machine.since >= 60 => {
                 self.hold(id, Lifecycle::TerminatingWait, now);
             }
-            Lifecycle::Standby if is_over => self.hold(id, Lifecycle::TerminatingWait, now),
             Lifecycle::TerminatingWait
                 if waited >= TERMINATION_HOOK || now - machine.hook_began >= TERMINATION_HOOK_AT_MOST =>
             {
