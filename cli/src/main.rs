@@ -6,25 +6,42 @@
     reason = "printing is what a command is for; results go to standard output, all else to standard error"
 )]
 
+mod aws;
+mod completions;
+mod console;
+mod deploy;
+mod destroy;
+mod event_line;
+mod exit;
+mod follow;
+mod global;
+mod logs;
+mod pool;
+mod preflight;
+mod prompt;
 mod rehearse;
+mod servers;
 mod simulate;
+mod stack_name;
+mod status;
 mod style;
+mod validate;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Everything was as it should be.
-const SUCCESS: u8 = 0;
+use console::Console;
+use exit::{INTERRUPTED, SUCCESS};
+use global::Global;
 
-/// A promise was broken, or the command could not do its work.
-const FAILURE: u8 = 1;
-
-/// The user or the system asked the command to stop, as shells count it for Ctrl-C.
-const INTERRUPTED: u8 = 130;
+/// How long the runtime's threads may take to end: one that waits for a slow disk must not hold up the command.
+const END: Duration = Duration::from_secs(2);
 
 /// Operates BigBlueButton on AWS.
 #[derive(Debug, Parser)]
@@ -32,52 +49,97 @@ const INTERRUPTED: u8 = 130;
     name = "bbb",
     version,
     arg_required_else_help = true,
-    after_help = "Examples:\n  \
-        bbb rehearse                        try the whole deployment in a local AWS\n  \
-        bbb rehearse --output json          the same, for a program to read\n  \
-        bbb rehearse --keep                 leave the local AWS running, to look around in it\n  \
-        bbb simulate school-week            what a school's week would cost, and who would wait\n\n\
-        Exit codes: 0 all promises kept, 1 a promise broken or an error, 2 wrong usage, 130 interrupted"
+    after_help = format!(
+        "Examples:\n  \
+            bbb rehearse                                    try the whole deployment in a local AWS\n  \
+            bbb deploy --parameters meet.json               deploy it, or bring a deployment up to date\n  \
+            bbb simulate school-week                        what a school's week would cost, and who would wait\n  \
+            bbb servers drain i-0123456789abcdef0           let a server leave when its last meeting is over\n  \
+            source <(bbb completions bash)                  complete arguments in this shell\n\n\
+        `bbb VERB --help` has more of them.\n\n{}",
+        exit::EXPLAINED
+    )
 )]
 struct Arguments {
+    #[command(flatten)]
+    global: Global,
+
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Deploy, or bring a deployment up to date; run again, it goes on where it was interrupted
+    Deploy(deploy::Arguments),
+    /// Check parameters against the templates, without AWS
+    Validate(validate::Arguments),
+    /// Look for what would make a deployment fail, and change nothing
+    Preflight(preflight::Arguments),
+    /// See how a deployment is: its stack, servers, services, alarms, certificate and mail
+    Status(status::Arguments),
+    /// See the pool of BigBlueButton servers, and take servers out of it
+    Servers(servers::Arguments),
+    /// Show what a deployment's functions, servers and services write
+    Logs(logs::Arguments),
+    /// Delete a deployment, and say what is kept; not while meetings run
+    Destroy(destroy::Arguments),
     /// Try the whole deployment in a local AWS: create, update, break and delete it, and see what is kept of its promises
     Rehearse(rehearse::Arguments),
-
     /// See what the pool of servers would do with a timetable: servers, cost and waiting
     Simulate(Box<simulate::Arguments>),
+    /// Print what makes a shell complete arguments
+    Completions(completions::Arguments),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let outcome = match arguments.command {
-        Command::Rehearse(arguments) => rehearse(arguments),
-        // It starts nothing that would have to be ended, so that a signal may just end it.
-        Command::Simulate(arguments) => simulate::run(&arguments),
-    };
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("{} {error:#}", style::on_stderr().bad("error:"));
-            ExitCode::from(FAILURE)
-        }
+    let Arguments { global, command } = Arguments::parse();
+    if global.no_color {
+        style::turn_off();
     }
+    let console = Console::new(&global);
+    let outcome = match command {
+        // It starts nothing that would have to be ended, so that a signal may just end it.
+        Command::Simulate(arguments) => simulate::run(&arguments, global.output),
+        command => run(&global, command, &console),
+    };
+    let code = outcome.unwrap_or_else(|error| {
+        console.error(&words::words(&error));
+        exit::code(&error)
+    });
+    ExitCode::from(code)
 }
 
-#[tokio::main]
-async fn rehearse(arguments: rehearse::Arguments) -> anyhow::Result<u8> {
-    let work = rehearse::run(arguments);
-    tokio::select! {
-        outcome = work => outcome,
-        // Dropping the work ends everything that it has started.
-        signal = stop_signal() => {
-            eprintln!("{} by {}", style::on_stderr().bad("interrupted"), signal?);
-            Ok(INTERRUPTED)
+fn run(global: &Global, command: Command, console: &Console) -> anyhow::Result<u8> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    let outcome = runtime.block_on(async {
+        tokio::select! {
+            outcome = work(global, command, console) => outcome,
+            // Dropping the work ends everything that it has started.
+            signal = stop_signal() => {
+                console.interrupted(signal?);
+                Ok(INTERRUPTED)
+            }
+        }
+    });
+    runtime.shutdown_timeout(END);
+    outcome
+}
+
+async fn work(global: &Global, command: Command, console: &Console) -> anyhow::Result<u8> {
+    match command {
+        Command::Deploy(arguments) => deploy::run(arguments, global, console).await,
+        Command::Servers(arguments) => servers::run(arguments, global, console).await,
+        Command::Validate(arguments) => validate::run(&arguments, global, console),
+        Command::Preflight(arguments) => preflight::run(arguments, global, console).await,
+        Command::Status(arguments) => status::run(arguments, global, console).await,
+        Command::Logs(arguments) => logs::run(arguments, global, console).await,
+        Command::Destroy(arguments) => destroy::run(arguments, global, console).await,
+        Command::Rehearse(arguments) => rehearse::run(arguments, global.output).await,
+        Command::Simulate(arguments) => simulate::run(&arguments, global.output),
+        Command::Completions(arguments) => {
+            completions::run::<Arguments>(&arguments);
+            Ok(SUCCESS)
         }
     }
 }
@@ -109,9 +171,17 @@ mod tests {
     #[test]
     fn rehearse_has_working_defaults() {
         let arguments = Arguments::try_parse_from(["bbb", "rehearse"]).expect("valid");
-        let Command::Rehearse(arguments) = arguments.command else { panic!("another command") };
+        let Command::Rehearse(arguments) = arguments.command else { panic!("another verb") };
         assert_eq!(arguments.domain, "bbb.example.org");
         assert!(!arguments.keep);
+    }
+
+    #[test]
+    fn options_of_all_verbs_stand_before_and_after_the_verb() {
+        for line in ["bbb --output json rehearse", "bbb rehearse --output json"] {
+            let arguments = Arguments::try_parse_from(line.split(' ')).expect("valid");
+            assert_eq!(arguments.global.output, global::Format::Json, "{line}");
+        }
     }
 
     #[test]
@@ -124,6 +194,8 @@ mod tests {
             vec!["bbb", "simulate", "school-day", "--timetable", "a.json"],
             vec!["bbb", "simulate", "school-day", "--schedule", "at eight"],
             vec!["bbb", "simulate", "school-day", "--longest-wait", "2"],
+            vec!["bbb", "deploy", "--parameter", "NoValue"],
+            vec!["bbb", "servers", "cordon"],
         ] {
             let error = Arguments::try_parse_from(wrong).expect_err("refused");
             assert_eq!(error.exit_code(), 2);

@@ -1,18 +1,15 @@
 //! `bbb rehearse`.
 
-use std::time::SystemTime;
-
-use clap::{Args, ValueEnum};
-use deployment::events::Event;
+use clap::Args;
 use rehearsal::local_aws::Kept;
 use rehearsal::promises::{Promise, Promises};
 use rehearsal::scenario::{self, Options, Progress};
 
+use crate::event_line::event_line;
+use crate::exit::{FAILURE, SUCCESS};
+use crate::global::Format;
 use crate::style::{self, Style};
-use crate::{FAILURE, SUCCESS, workspace};
-
-/// How wide the longest status is that is shown in a column, `UPDATE_COMPLETE_CLEANUP_IN_PROGRESS` aside.
-const STATUS_WIDTH: usize = 20;
+use crate::workspace;
 
 /// How much of a kept promise's detail the table shows.
 const DETAIL_WIDTH: usize = 100;
@@ -20,10 +17,6 @@ const DETAIL_WIDTH: usize = 100;
 /// The arguments of `bbb rehearse`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// How to print the promises
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    pub(crate) output: Format,
-
     /// Leave the local AWS running with the stack in it, and print how to reach it
     #[arg(long)]
     pub(crate) keep: bool,
@@ -31,15 +24,6 @@ pub(crate) struct Arguments {
     /// The domain to deploy for; nothing outside of this machine is asked about it
     #[arg(long, default_value = "bbb.example.org", value_parser = domain)]
     pub(crate) domain: String,
-}
-
-/// How to print the promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// A table
-    Text,
-    /// One JSON document
-    Json,
 }
 
 /// Accepts what can be a domain: labels of letters, digits and inner hyphens, at least two of them.
@@ -58,12 +42,12 @@ fn domain(text: &str) -> Result<String, String> {
 }
 
 /// Rehearses, and prints what was kept.
-pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<u8> {
+pub(crate) async fn run(arguments: Arguments, output: Format) -> anyhow::Result<u8> {
     let options = Options { workspace_root: workspace::root()?, domain: arguments.domain, keep: arguments.keep };
     let style = style::on_stderr();
     let report = scenario::run(options, |progress| show(progress, style)).await?;
 
-    match arguments.output {
+    match output {
         Format::Text => print!("{}", table(&report.promises, style::on_stdout())),
         Format::Json => println!("{}", serde_json::to_string(&report.promises)?),
     }
@@ -89,31 +73,6 @@ fn show(progress: Progress<'_>, style: Style) {
             style.faint(&format!("({:.1} s)", promise.seconds))
         ),
     }
-}
-
-/// An event as one line: time, stack, logical id, status, reason.
-fn event_line(event: &Event, style: Style) -> String {
-    let status = format!("{:STATUS_WIDTH$}", event.status);
-    let status = if event.status.ends_with("_FAILED") {
-        style.bad(&status)
-    } else if event.status.ends_with("_COMPLETE") {
-        style.good(&status)
-    } else {
-        status
-    };
-    let mut line =
-        format!("{} {status} {} {}", style.faint(&clock(event.time)), style.faint(&event.stack), event.logical_id);
-    if let Some(reason) = &event.reason {
-        line.push_str(": ");
-        line.push_str(reason);
-    }
-    line
-}
-
-/// The time of day in UTC, as the AWS console shows it to everybody alike.
-fn clock(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() % 86_400;
-    format!("{:02}:{:02}:{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 fn mark(promise: &Promise, style: Style) -> String {
@@ -188,23 +147,5 @@ mod tests {
              BROKEN a longer one     1.5 s  seen\n\
              1 of 2 promises kept in 3.0 s\n"
         );
-    }
-
-    #[test]
-    fn an_event_is_one_line() {
-        let event = Event {
-            id: "1".to_owned(),
-            time: SystemTime::UNIX_EPOCH + Duration::from_secs(3_661),
-            stack: "bbb".to_owned(),
-            stack_id: "arn".to_owned(),
-            depth: 0,
-            logical_id: "Certificate".to_owned(),
-            physical_id: None,
-            resource_type: "Custom::Certificate".to_owned(),
-            status: "CREATE_FAILED".to_owned(),
-            reason: Some("no zone".to_owned()),
-        };
-        let line = event_line(&event, style::plain());
-        assert_eq!(line, "01:01:01Z CREATE_FAILED        bbb Certificate: no zone");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use pool_simulation::{
     DAY, Load, Parameters, Prices, Scheduled, Timetable, examples, picture, prices, recorded,
     suggest::{self, Goal},
@@ -11,7 +11,8 @@ use pool_simulation::{
 };
 use serde_json::json;
 
-use crate::{FAILURE, SUCCESS};
+use crate::exit::{FAILURE, SUCCESS};
+use crate::global::Format;
 
 /// How many days parameters are searched with at most: the busiest of a longer load.
 const SEARCHED_DAYS: u32 = 7;
@@ -49,10 +50,6 @@ pub(crate) struct Arguments {
     /// What is left to chance, how many people come to each lesson and when, follows from this number
     #[arg(long, default_value_t = 1)]
     seed: u64,
-
-    /// How to print the result
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    output: Format,
 
     /// Draw seats and servers over time into this file, as SVG
     #[arg(long, value_name = "FILE", conflicts_with = "suggest")]
@@ -140,15 +137,6 @@ impl Changes {
     }
 }
 
-/// How to print the result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables
-    Text,
-    /// One JSON document
-    Json,
-}
-
 /// What is simulated.
 enum Source {
     Timetable(Timetable),
@@ -170,7 +158,7 @@ fn example(name: &str) -> Result<examples::Example, String> {
 }
 
 /// Simulates, and prints what came of it.
-pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+pub(crate) fn run(arguments: &Arguments, output: Format) -> anyhow::Result<u8> {
     if let Some(example) = arguments.print_example {
         print!("{}", example.json);
         return Ok(SUCCESS);
@@ -191,7 +179,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     };
     let load = source.load(arguments.seed).with_context(|| format!("{title} cannot be simulated"))?;
     if arguments.suggest {
-        return suggest(arguments, &source, &load, &parameters, &prices);
+        return suggest(arguments, output, &source, &load, &parameters, &prices);
     }
     let study = pool_simulation::study(&load, &parameters, &prices).context("this cannot be simulated")?;
     if let Some(file) = &arguments.picture {
@@ -199,7 +187,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
             .with_context(|| format!("cannot write {}", file.display()))?;
     }
     let report = &study.report;
-    match arguments.output {
+    match output {
         Format::Text => print!("{title}, seed {}\n{}", arguments.seed, text::report(report)),
         Format::Json => {
             println!("{}", json!({ "title": title, "seed": arguments.seed, "prices": prices, "report": report }));
@@ -211,6 +199,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 
 fn suggest(
     arguments: &Arguments,
+    output: Format,
     source: &Source,
     load: &Load,
     parameters: &Parameters,
@@ -229,7 +218,7 @@ fn suggest(
     }
     let goal = Goal { longest_wait: arguments.longest_wait };
     let found = suggest::suggest(&loads, parameters, prices, goal).context("this cannot be simulated")?;
-    match arguments.output {
+    match output {
         Format::Text => print!("{}", text::suggestions(&found, goal)),
         Format::Json => {
             println!("{}", json!({ "seed": arguments.seed, "goal": goal, "prices": prices, "suggestions": found }));

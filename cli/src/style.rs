@@ -1,6 +1,27 @@
 //! Colours, on a terminal only.
 
 use std::io::{IsTerminal, stderr, stdout};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether the user wants no colours in this run.
+static OFF: AtomicBool = AtomicBool::new(false);
+
+/// From now on nothing is painted.
+pub(crate) fn turn_off() {
+    OFF.store(true, Ordering::Relaxed);
+}
+
+/// `text` without what paints it.
+pub(crate) fn plain_text(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("\u{1b}[") {
+        plain.push_str(&rest[..start]);
+        let code = &rest[start..];
+        rest = code.find('m').map_or("", |end| &code[end + 1..]);
+    }
+    plain + rest
+}
 
 /// Paints words, or leaves them plain.
 #[derive(Debug, Clone, Copy)]
@@ -28,7 +49,17 @@ impl Style {
     fn of(is_terminal: bool) -> Self {
         // https://no-color.org: set and not empty means none.
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { colours: is_terminal && wanted }
+        Self { colours: is_terminal && wanted && !OFF.load(Ordering::Relaxed) }
+    }
+
+    /// For what to look at.
+    pub(crate) fn warning(self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    /// For headings.
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.paint("1", text)
     }
 
     /// For what went well.
@@ -58,5 +89,12 @@ mod tests {
     #[test]
     fn nothing_is_painted_away_from_a_terminal() {
         assert_eq!(plain().bad("text"), "text");
+    }
+
+    #[test]
+    fn paint_can_be_taken_off() {
+        let painted = Style { colours: true }.bad("no") + " and " + &Style { colours: true }.good("yes");
+        assert_eq!(plain_text(&painted), "no and yes");
+        assert_eq!(plain_text("cut \u{1b}[1;3"), "cut ");
     }
 }

@@ -12,8 +12,9 @@ use aws_sdk_cloudformation::operation::create_change_set::CreateChangeSetError;
 use aws_sdk_cloudformation::operation::delete_change_set::DeleteChangeSetError;
 use aws_sdk_cloudformation::operation::describe_change_set::{DescribeChangeSetError, DescribeChangeSetOutput};
 use aws_sdk_cloudformation::operation::execute_change_set::ExecuteChangeSetError;
+use aws_sdk_cloudformation::operation::list_change_sets::ListChangeSetsError;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeSetStatus, ChangeSetType, Parameter, ResourceChange, StackStatus, Tag,
+    Capability, ChangeSetStatus, ChangeSetSummary, ChangeSetType, Parameter, ResourceChange, StackStatus, Tag,
 };
 use serde_json::Value;
 use tokio::time::sleep;
@@ -34,14 +35,23 @@ pub struct Target<'a> {
     pub stack: &'a str,
     /// The packaged root template: its parameters decide which previous values are kept.
     pub template: &'a Value,
-    /// The address of the same template in S3.
-    pub template_url: &'a str,
+    /// Where `CloudFormation` finds the same template.
+    pub location: Location<'a>,
     /// The parameters to set. On an update, those left out keep their values; a new one gets its default.
     pub parameters: &'a BTreeMap<String, String>,
     /// Tags for the stack and everything in it.
     pub tags: &'a BTreeMap<String, String>,
     /// Whether the remains of a failed creation (`ROLLBACK_COMPLETE`), which can only be deleted, may be deleted.
     pub replace_failed: bool,
+}
+
+/// Where `CloudFormation` finds a template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Location<'a> {
+    /// In S3, at this address.
+    Url(&'a str),
+    /// In the call itself, up to 51,200 bytes: for the stack with the bucket that all others are put in.
+    Body(&'a str),
 }
 
 /// What came of preparing a change set.
@@ -154,8 +164,17 @@ pub enum ChangeSetError {
         /// What `CloudFormation` says.
         reason: String,
     },
-    /// A change set without changes could not be removed.
-    #[error("cannot delete the empty change set of the stack {stack}")]
+    /// The change sets could not be listed.
+    #[error("cannot list the change sets of the stack {stack}")]
+    List {
+        /// The stack's id.
+        stack: String,
+        /// Why.
+        #[source]
+        source: Box<SdkError<ListChangeSetsError>>,
+    },
+    /// A change set that is not wanted could not be removed.
+    #[error("cannot delete the change set of the stack {stack}")]
     Delete {
         /// The stack.
         stack: String,
@@ -181,15 +200,17 @@ pub enum ChangeSetError {
 /// When the stack is in no state to be changed, or `CloudFormation` refuses.
 pub async fn prepare(client: &Client, target: &Target<'_>) -> Result<Prepared, ChangeSetError> {
     let existing = changeable(client, target).await?;
-    let created = client
-        .create_change_set()
+    let request = match target.location {
+        Location::Url(url) => client.create_change_set().template_url(url),
+        Location::Body(body) => client.create_change_set().template_body(body),
+    };
+    let created = request
         .stack_name(target.stack)
         .change_set_name(new_name())
         .change_set_type(match existing {
             None => ChangeSetType::Create,
             Some(_) => ChangeSetType::Update,
         })
-        .template_url(target.template_url)
         .set_parameters(Some(parameters(target, existing.as_ref())))
         .set_tags(Some(tags(target.tags)))
         // Our roles are unnamed, and there is no macro to expand.
@@ -235,6 +256,38 @@ pub async fn execute(client: &Client, change_set: &ChangeSet) -> Result<Mark, Ch
         .await
         .map_err(|source| ChangeSetError::Execute { stack: change_set.stack_id.clone(), source: Box::new(source) })?;
     Ok(mark)
+}
+
+/// Takes back a change set that was not executed. With the last one of a stack that was never created goes what stands for that stack.
+///
+/// # Errors
+///
+/// When `CloudFormation` refuses.
+pub async fn discard(client: &Client, change_set: &ChangeSet) -> Result<(), ChangeSetError> {
+    let stack = || change_set.stack_id.clone();
+    client
+        .delete_change_set()
+        .change_set_name(&change_set.id)
+        .send()
+        .await
+        .map_err(|source| ChangeSetError::Delete { stack: stack(), source: Box::new(source) })?;
+    if !change_set.creates {
+        return Ok(());
+    }
+    let others = client
+        .list_change_sets()
+        .stack_name(&change_set.stack_id)
+        .send()
+        .await
+        .map_err(|source| ChangeSetError::List { stack: stack(), source: Box::new(source) })?;
+    let is_other = |summary: &ChangeSetSummary| summary.change_set_id() != Some(&change_set.id);
+    let found = stack::describe(client, &change_set.stack_id).await?;
+    if found.is_some_and(|found| found.status == StackStatus::ReviewInProgress)
+        && !others.summaries().iter().any(is_other)
+    {
+        stack::delete(client, &change_set.stack_id).await?;
+    }
+    Ok(())
 }
 
 /// The stack to update, or `None` when one has to be created.

@@ -71,6 +71,13 @@ impl Event {
             .filter(|id| id.starts_with("arn:"))
     }
 
+    /// Whether it says that somebody asked for an operation on its stack.
+    fn begins_its_stacks_operation(&self) -> bool {
+        const FIRST: [&str; 4] =
+            ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS", "IMPORT_IN_PROGRESS"];
+        self.is_about_its_stack() && FIRST.contains(&self.status.as_str())
+    }
+
     /// Whether it says that an operation on its stack is over.
     fn ends_its_stacks_operation(&self) -> bool {
         self.is_about_its_stack() && (self.status.ends_with("_COMPLETE") || self.status.ends_with("_FAILED"))
@@ -126,6 +133,38 @@ impl Mark {
         while let Some(stack) = open.pop() {
             if let Some(event) = newest_event(client, &stack).await? {
                 newest.insert(stack.clone(), event);
+            }
+            open.extend(nested_stacks(client, &stack).await?);
+        }
+        Ok(Self { root: stack_id.to_owned(), newest })
+    }
+
+    /// The point before what is being done to the stack of this id now, or was done last.
+    ///
+    /// # Errors
+    ///
+    /// When the events or resources cannot be listed.
+    pub async fn before_current_operation(client: &Client, stack_id: &str) -> Result<Self, EventsError> {
+        let mut newest = BTreeMap::new();
+        let mut began = None;
+        let mut open = vec![stack_id.to_owned()];
+        while let Some(stack) = open.pop() {
+            let mut pages = client.describe_stack_events().stack_name(&stack).into_paginator().items().send();
+            while let Some(event) = pages.next().await {
+                let event = event.map_err(|source| EventsError::DescribeStackEvents {
+                    stack: stack.clone(),
+                    source: Box::new(source),
+                })?;
+                let Some(event) = read(event, 0) else { continue };
+                match began {
+                    // Newest first, and the root first of all: before this one there is only what was done earlier.
+                    Some(began) if event.time < began => {
+                        newest.insert(stack.clone(), event.id);
+                        break;
+                    }
+                    None if event.begins_its_stacks_operation() => began = Some(event.time),
+                    _ => {}
+                }
             }
             open.extend(nested_stacks(client, &stack).await?);
         }

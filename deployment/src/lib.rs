@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`functions`] | builds the Lambda functions' bootstraps and zips them reproducibly |
 //! | [`package`] | uploads nested templates and function code under content-hashed keys |
-//! | [`change_set`] | prepares, shows and executes change sets |
+//! | [`change_set`] | prepares, shows, executes and takes back change sets |
 //! | [`events`] | follows a stack and all its nested stacks as one stream of events |
 //! | [`stack`] | describes a stack, and deletes one |
 //!

@@ -151,10 +151,54 @@ pub async fn package(root: &Path, bucket: &Bucket) -> Result<Packaged, PackageEr
     Ok(Packaged { url: bucket.url(&key), template, artifacts: packager.artifacts })
 }
 
+/// Uploads one file that no template refers to, unless an object of this key is there already: the key has to say what is in it.
+///
+/// # Errors
+///
+/// When the file cannot be read, or the bucket refuses.
+pub async fn upload(bucket: &Bucket, file: &Path, key: &str) -> Result<Artifact, PackageError> {
+    let content =
+        tokio::fs::read(file).await.map_err(|source| PackageError::Read { path: file.to_path_buf(), source })?;
+    bucket.put_as(file.to_path_buf(), content, key.to_owned()).await
+}
+
 impl Bucket {
     /// The address of an object, in path style: `CloudFormation` takes both styles, the local AWS this one.
     fn url(&self, key: &str) -> String {
         format!("https://s3.{}.amazonaws.com/{}/{key}", self.region, self.name)
+    }
+
+    /// Puts an object under a key that says what is in it, unless it is there already.
+    async fn put_as(&self, source: PathBuf, content: Vec<u8>, key: String) -> Result<Artifact, PackageError> {
+        let bytes = content.len();
+        let uploaded = !self.exists(&key).await?;
+        if uploaded {
+            self.client
+                .put_object()
+                .bucket(&self.name)
+                .key(&key)
+                .body(ByteStream::from(content))
+                .send()
+                .await
+                .map_err(|source| PackageError::PutObject {
+                    bucket: self.name.clone(),
+                    key: key.clone(),
+                    source: Box::new(source),
+                })?;
+        }
+        Ok(Artifact { source, key, bytes, uploaded })
+    }
+
+    async fn exists(&self, key: &str) -> Result<bool, PackageError> {
+        match self.client.head_object().bucket(&self.name).key(key).send().await {
+            Ok(_) => Ok(true),
+            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
+            Err(source) => Err(PackageError::HeadObject {
+                bucket: self.name.clone(),
+                key: key.to_owned(),
+                source: Box::new(source),
+            }),
+        }
     }
 }
 
@@ -235,38 +279,9 @@ impl Packager<'_> {
         if !self.present.insert(key.clone()) {
             return Ok(key);
         }
-        let bytes = content.len();
-        let uploaded = !self.exists(&key).await?;
-        if uploaded {
-            self.bucket
-                .client
-                .put_object()
-                .bucket(&self.bucket.name)
-                .key(&key)
-                .body(ByteStream::from(content))
-                .send()
-                .await
-                .map_err(|source| PackageError::PutObject {
-                    bucket: self.bucket.name.clone(),
-                    key: key.clone(),
-                    source: Box::new(source),
-                })?;
-        }
-        self.artifacts.push(Artifact { source, key: key.clone(), bytes, uploaded });
+        let artifact = self.bucket.put_as(source, content, key.clone()).await?;
+        self.artifacts.push(artifact);
         Ok(key)
-    }
-
-    async fn exists(&self, key: &str) -> Result<bool, PackageError> {
-        let head = self.bucket.client.head_object().bucket(&self.bucket.name).key(key).send().await;
-        match head {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
-            Err(source) => Err(PackageError::HeadObject {
-                bucket: self.bucket.name.clone(),
-                key: key.to_owned(),
-                source: Box::new(source),
-            }),
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! | [`aws_cli`] | installs the pinned AWS CLI and runs it |
 //! | [`cases`] | plays named cases at the same time, each on a stage of its own, and reports all |
 //! | [`cloud`] | the local AWS and what stands in it |
+//! | [`command`] | builds the `bbb` command and runs it |
 //! | [`detours`] | catches a function's calls to itself, resets connections, denies everything |
 //! | [`mutation`] | makes hostile events out of samples |
 //! | [`processes`] | finds and signals the process of a function |
@@ -17,6 +18,7 @@
 pub mod aws_cli;
 pub mod cases;
 pub mod cloud;
+pub mod command;
 pub mod detours;
 pub mod mutation;
 pub mod processes;

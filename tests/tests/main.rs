@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod certificate_calls;
+mod command;
 mod deaths;
 mod duplicates;
 mod faults;
@@ -17,3 +18,4 @@ mod mail_calls;
 mod plain_aws_cli;
 mod response_endpoint;
 mod sizes;
+mod wrappers;

@@ -3,6 +3,7 @@ use aws_sdk_cloudformation::operation::delete_change_set::DeleteChangeSetOutput;
 use aws_sdk_cloudformation::operation::delete_stack::DeleteStackOutput;
 use aws_sdk_cloudformation::operation::describe_stack_events::DescribeStackEventsOutput;
 use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksOutput;
+use aws_sdk_cloudformation::operation::list_change_sets::ListChangeSetsOutput;
 use aws_sdk_cloudformation::operation::list_stack_resources::ListStackResourcesOutput;
 use aws_sdk_cloudformation::primitives::DateTime;
 use aws_sdk_cloudformation::types::{self, ChangeAction, ResourceStatus, StackEvent};
@@ -62,7 +63,7 @@ async fn prepared(rules: &[&Rule], replace_failed: bool) -> Result<Prepared, Cha
     let target = Target {
         stack: "bbb",
         template: &json!({"Parameters": {"Given": {}, "Kept": {}, "New": {}}}),
-        template_url: "https://s3.eu-central-1.amazonaws.com/b/t",
+        location: Location::Url("https://s3.eu-central-1.amazonaws.com/b/t"),
         parameters: &BTreeMap::from([("Given".to_owned(), "new".to_owned())]),
         tags: &BTreeMap::new(),
         replace_failed,
@@ -188,4 +189,42 @@ async fn the_remains_of_a_failed_creation_are_deleted_when_asked() {
     .expect("prepared");
     assert!(matches!(outcome, Prepared::Ready(ChangeSet { creates: true, .. })));
     assert_eq!(deleted.num_calls(), 1);
+}
+
+/// A change set that was not executed, of a stack that is there only because of it.
+fn unexecuted() -> ChangeSet {
+    ChangeSet { id: "arn:change-set".to_owned(), stack_id: "arn:stack".to_owned(), creates: true, changes: Vec::new() }
+}
+
+fn listed(ids: &'static [&'static str]) -> Rule {
+    mock!(Client::list_change_sets).then_output(move || {
+        let summaries = ids.iter().map(|id| ChangeSetSummary::builder().change_set_id(*id).build()).collect();
+        ListChangeSetsOutput::builder().set_summaries(Some(summaries)).build()
+    })
+}
+
+/// Takes back a change set where these others are; gives how often the stack was deleted.
+async fn discarded(status: StackStatus, others: &'static [&'static str]) -> usize {
+    let removed = mock!(Client::delete_change_set).then_output(|| DeleteChangeSetOutput::builder().build());
+    let found = mock!(Client::describe_stacks).then_output(move || {
+        let stack = types::Stack::builder().stack_id("arn:stack").stack_name("bbb").stack_status(status.clone());
+        DescribeStacksOutput::builder().stacks(stack.creation_time(DateTime::from_secs(0)).build()).build()
+    });
+    let events = mock!(Client::describe_stack_events).then_output(|| DescribeStackEventsOutput::builder().build());
+    let resources = mock!(Client::list_stack_resources).then_output(|| ListStackResourcesOutput::builder().build());
+    let deleted = mock!(Client::delete_stack).then_output(|| DeleteStackOutput::builder().build());
+    let others = listed(others);
+    let rules = [&removed, &found, &events, &resources, &deleted, &others];
+    let client = mock_client!(aws_sdk_cloudformation, RuleMode::MatchAny, &rules);
+    discard(&client, &unexecuted()).await.expect("taken back");
+    assert_eq!(removed.num_calls(), 1);
+    deleted.num_calls()
+}
+
+#[tokio::test]
+async fn with_its_last_change_set_a_stack_that_never_was_goes() {
+    assert_eq!(discarded(StackStatus::ReviewInProgress, &[]).await, 1);
+    assert_eq!(discarded(StackStatus::ReviewInProgress, &["arn:change-set"]).await, 1);
+    assert_eq!(discarded(StackStatus::ReviewInProgress, &["arn:somebody-elses"]).await, 0);
+    assert_eq!(discarded(StackStatus::CreateInProgress, &[]).await, 0);
 }

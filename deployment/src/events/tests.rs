@@ -125,3 +125,23 @@ async fn throttling_is_waited_out_and_a_refusal_is_not() {
     let client = mock_client!(aws_sdk_cloudformation, [&refused]);
     assert!(matches!(follow(&client, &mark, |_| {}).await, Err(EventsError::DescribeStackEvents { .. })));
 }
+
+#[tokio::test]
+async fn what_is_being_done_already_is_followed_from_its_beginning() {
+    let now = Arc::new(Mutex::new(100));
+    let (root, inner) = (history("root", &now, root_history()), history("inner", &now, nested_history()));
+    let nested = StackResourceSummary::builder().resource_type(STACK).physical_resource_id("arn:inner");
+    let nested = nested.logical_resource_id("Inner").last_updated_timestamp(DateTime::from_secs(0));
+    let nested = nested.resource_status(ResourceStatus::UpdateComplete).build();
+    let of_root = mock!(Client::list_stack_resources)
+        .match_requests(|request| request.stack_name() == Some("arn:root"))
+        .then_output(move || ListStackResourcesOutput::builder().stack_resource_summaries(nested.clone()).build());
+    let of_inner = mock!(Client::list_stack_resources)
+        .match_requests(|request| request.stack_name() == Some("arn:inner"))
+        .then_output(|| ListStackResourcesOutput::builder().build());
+    let rules = [&root, &inner, &of_root, &of_inner];
+    let client = mock_client!(aws_sdk_cloudformation, RuleMode::MatchAny, &rules);
+    let mark = Mark::before_current_operation(&client, "arn:root").await.expect("a mark");
+    let before = [("arn:inner", "inner-1"), ("arn:root", "root-2")];
+    assert_eq!(mark.newest, before.map(|(stack, event)| (stack.to_owned(), event.to_owned())).into());
+}

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use aws_sdk_route53::types::HostedZone;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use deployment::change_set::{self, Prepared, Target};
+use deployment::change_set::{self, Location, Prepared, Target};
 use deployment::events::{self, Followed, Mark};
 use deployment::functions::{self, Bootstrap};
 use deployment::package::{self, Bucket, Packaged};
@@ -239,7 +239,7 @@ impl<'a> World<'a> {
         let target = Target {
             stack,
             template: &packaged.template,
-            template_url: &packaged.url,
+            location: Location::Url(&packaged.url),
             parameters,
             tags: &BTreeMap::new(),
             replace_failed: false,

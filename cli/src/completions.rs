@@ -1,0 +1,16 @@
+//! `bbb completions`.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+/// The arguments of `bbb completions`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The shell
+    shell: Shell,
+}
+
+/// Prints what the shell has to read.
+pub(crate) fn run<C: CommandFactory>(arguments: &Arguments) {
+    clap_complete::generate(arguments.shell, &mut C::command(), "bbb", &mut std::io::stdout());
+}

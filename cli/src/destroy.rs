@@ -1,0 +1,202 @@
+//! `bbb destroy`.
+
+mod bucket;
+mod kept;
+mod meetings;
+
+use anyhow::{Context as _, bail};
+use aws_sdk_cloudformation::types::StackStatus;
+use clap::Args;
+use deployment::events::{Followed, Mark};
+use deployment::stack::{self, Stack};
+use serde_json::json;
+
+use crate::aws::{self, Aws};
+use crate::console::Console;
+use crate::exit::{FAILURE, SUCCESS, refused};
+use crate::follow;
+use crate::global::{Format, Global};
+use crate::prompt;
+use crate::stack_name::StackName;
+use crate::style;
+
+use kept::Kept;
+
+/// The parameter that keeps load balancers and the database from being deleted.
+const PROTECTION: &str = "BBBDeletionProtection";
+
+/// The arguments of `bbb destroy`.
+#[derive(Debug, Args)]
+#[command(after_help = format!(
+    "Examples:\n  \
+        bbb destroy                                     ask for the stack's name before anything is deleted\n  \
+        bbb destroy --stack-name exam --yes-delete exam\n  \
+        bbb destroy --end-meetings                      also while meetings run: they end within minutes\n\n\
+    Recordings (the file system), a last snapshot of the database and of the cache, and the bucket of access logs are kept; what is kept is listed at\n\
+    the end, with what deletes it. When it is interrupted, CloudFormation goes on; the same command follows it.\n\n{}",
+    crate::exit::EXPLAINED
+))]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    stack: StackName,
+
+    /// The stack's name once more, instead of typing it when asked
+    #[arg(long, value_name = "NAME")]
+    yes_delete: Option<String>,
+
+    /// Also while meetings run, which are ended
+    #[arg(long)]
+    end_meetings: bool,
+
+    /// Delete the access logs too, with their bucket
+    #[arg(long)]
+    purge_access_logs: bool,
+
+    /// Delete the stack with the bucket of sources too, if no other deployment uses it
+    #[arg(long)]
+    sources: bool,
+}
+
+/// Deletes a deployment.
+pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console) -> anyhow::Result<u8> {
+    let name = arguments.stack.stack_name.as_str();
+    if arguments.yes_delete.as_deref().is_some_and(|given| given != name) {
+        return Err(refused(format!("--yes-delete has to repeat the stack's name, {name}")));
+    }
+    let aws = aws::connect(global).await?;
+    let client = aws.cloudformation();
+    let existing = stack::describe(&client, name).await?;
+    let sources = sources_stack(existing.as_ref());
+    let mut kept = Vec::new();
+    match existing {
+        None => console.done(&format!("there is no stack {name} in {}", aws.place())),
+        Some(existing) => {
+            let Some(followed) = delete(&aws, existing, &arguments, global, console).await? else { return Ok(FAILURE) };
+            kept = kept::of(&followed.events);
+        }
+    }
+    if arguments.purge_access_logs {
+        purge(&aws, &mut kept, console).await?;
+    }
+    if arguments.sources {
+        bucket::delete_sources(&aws, &sources, console).await?;
+    }
+    match global.output {
+        Format::Json => println!("{}", json!({"stack": name, "status": "DELETE_COMPLETE", "kept": kept})),
+        Format::Text => print!("{}", kept::text(&kept, &aws.options, style::on_stdout())),
+    }
+    Ok(SUCCESS)
+}
+
+/// Deletes the stack, or follows its deletion; `None` when that failed, which was said.
+async fn delete(
+    aws: &Aws,
+    existing: Stack,
+    arguments: &Arguments,
+    global: &Global,
+    console: &Console,
+) -> anyhow::Result<Option<Followed>> {
+    let client = aws.cloudformation();
+    let name = existing.name.clone();
+    let is_being_deleted = existing.status == StackStatus::DeleteInProgress;
+    let resumed = follow::resume(aws, Some(&existing), console).await?;
+    let ended = match resumed {
+        Some(ended) if is_being_deleted => ended,
+        _ => {
+            // It may have come to rest only now.
+            let Some(existing) = stack::describe(&client, &name).await? else {
+                bail!("the stack {name} is gone; somebody else deleted it");
+            };
+            ready(aws, &existing, arguments, console).await?;
+            agreed(aws, &existing, arguments, console).await?;
+            if arguments.end_meetings {
+                meetings::hurry(aws, &existing, console).await?;
+            }
+            console.step(&format!("deleting {name} in {}", aws.place()));
+            let mark: Option<Mark> = stack::delete(&client, &existing.id).await?;
+            let mark = mark.with_context(|| format!("the stack {name} is gone; somebody else deleted it"))?;
+            follow::follow(aws, &mark, &name, None, console).await?
+        }
+    };
+    if ended.followed.status == "DELETE_COMPLETE" {
+        return Ok(Some(ended.followed));
+    }
+    follow::explain(&ended, &name, console);
+    console.line("  when that is put right, run the same command again: what is deleted already stays so");
+    if global.output == Format::Json {
+        println!(
+            "{}",
+            json!({"stack": name, "status": ended.followed.status, "kept": kept::of(&ended.followed.events)})
+        );
+    }
+    Ok(None)
+}
+
+/// Refuses what would fail half-way, or would harm meetings.
+async fn ready(aws: &Aws, stack: &Stack, arguments: &Arguments, console: &Console) -> anyhow::Result<()> {
+    if stack.parameters.get(PROTECTION).is_some_and(|value| value == "true") {
+        return Err(refused(format!(
+            "{} is protected from deletion. Take the protection away first: bbb deploy --stack-name {} --parameter {PROTECTION}=false",
+            stack.name, stack.name
+        )));
+    }
+    if !arguments.end_meetings {
+        meetings::none_run(aws, stack, console).await?;
+    }
+    Ok(())
+}
+
+/// Has the stack's name typed, unless it was given twice already.
+async fn agreed(aws: &Aws, stack: &Stack, arguments: &Arguments, console: &Console) -> anyhow::Result<()> {
+    if arguments.yes_delete.is_some() {
+        return Ok(());
+    }
+    if !prompt::is_possible() {
+        return Err(refused(format!("there is nobody to ask: run it with --yes-delete {}", stack.name)));
+    }
+    console.if_interrupted(Some("Nothing was deleted.".to_owned()));
+    let question = format!("This deletes {} in {}. Type its name to go on:", stack.name, aws.place());
+    let typed = prompt::ask(&question).await?;
+    console.if_interrupted(None);
+    if typed == stack.name { Ok(()) } else { Err(refused("that is not its name: nothing was deleted")) }
+}
+
+/// The stack with the bucket of sources that a deployment uses.
+fn sources_stack(existing: Option<&Stack>) -> String {
+    let used = existing.and_then(|stack| stack.parameters.get("BBBStackBucketStack"));
+    used.map_or_else(|| "bbb-sources".to_owned(), Clone::clone)
+}
+
+/// Deletes the buckets of access logs that this very deletion left.
+async fn purge(aws: &Aws, kept: &mut Vec<Kept>, console: &Console) -> anyhow::Result<()> {
+    let (buckets, rest) = std::mem::take(kept).into_iter().partition(Kept::is_bucket);
+    *kept = rest;
+    for Kept { id, .. } in buckets {
+        console.step(&format!("deleting the bucket {id} with the access logs in it"));
+        bucket::empty(&aws.s3(), &id).await?;
+        aws.s3().delete_bucket().bucket(&id).send().await.with_context(|| format!("cannot delete the bucket {id}"))?;
+        console.done(&format!("{id} is deleted"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn the_sources_are_those_that_the_deployment_uses() {
+        let stack = Stack {
+            id: "arn".to_owned(),
+            name: "bbb".to_owned(),
+            status: StackStatus::CreateComplete,
+            reason: None,
+            parameters: BTreeMap::from([("BBBStackBucketStack".to_owned(), "mine".to_owned())]),
+            outputs: BTreeMap::new(),
+        };
+        assert_eq!(sources_stack(Some(&stack)), "mine");
+        assert_eq!(sources_stack(None), "bbb-sources");
+    }
+}
