@@ -3,6 +3,8 @@
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
+use crate::stdout;
+
 /// The arguments of `bbb completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -12,5 +14,7 @@ pub(crate) struct Arguments {
 
 /// Prints what the shell has to read.
 pub(crate) fn run<C: CommandFactory>(arguments: &Arguments) {
-    clap_complete::generate(arguments.shell, &mut C::command(), "bbb", &mut std::io::stdout());
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut C::command(), "bbb", &mut script);
+    stdout::say(String::from_utf8_lossy(&script));
 }

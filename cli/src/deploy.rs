@@ -21,6 +21,7 @@ use crate::exit::{FAILURE, REFUSED, SUCCESS, refused};
 use crate::follow::{self, Ended};
 use crate::global::{Format, Global};
 use crate::preflight::{self, Finding, Given, pair};
+use crate::stdout;
 use crate::{prompt, workspace};
 
 /// The arguments of `bbb deploy`.
@@ -120,7 +121,7 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
     if !confirmed(&aws, &change_set, &arguments, console).await? {
         console.done("nothing was changed");
         if arguments.dry_run && global.output == Format::Json {
-            println!("{}", json!({"stack": name, "changes": changes::as_json(&change_set.changes)}));
+            stdout::say_line(json!({"stack": name, "changes": changes::as_json(&change_set.changes)}));
         }
         return Ok(if arguments.dry_run { SUCCESS } else { REFUSED });
     }
@@ -228,17 +229,14 @@ fn failure(ended: &Ended, name: &str, global: &Global, console: &Console) -> u8 
     follow::explain(ended, name, console);
     if global.output == Format::Json {
         let cause = ended.followed.deepest_cause();
-        println!(
-            "{}",
-            json!({
-                "stack": name,
-                "status": ended.followed.status,
-                "cause": cause.as_ref().map(|cause| json!({
-                    "stack": cause.stack, "resource": cause.logical_id, "type": cause.resource_type,
-                    "status": cause.status, "reason": cause.reason, "remedy": follow::remedy(cause),
-                })),
-            })
-        );
+        stdout::say_line(json!({
+            "stack": name,
+            "status": ended.followed.status,
+            "cause": cause.as_ref().map(|cause| json!({
+                "stack": cause.stack, "resource": cause.logical_id, "type": cause.resource_type,
+                "status": cause.status, "reason": cause.reason, "remedy": follow::remedy(cause),
+            })),
+        }));
     }
     FAILURE
 }

@@ -18,6 +18,7 @@ use crate::follow;
 use crate::global::{Format, Global};
 use crate::prompt;
 use crate::stack_name::StackName;
+use crate::stdout;
 use crate::style;
 
 use kept::Kept;
@@ -82,8 +83,8 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         bucket::delete_sources(&aws, &sources, console).await?;
     }
     match global.output {
-        Format::Json => println!("{}", json!({"stack": name, "status": "DELETE_COMPLETE", "kept": kept})),
-        Format::Text => print!("{}", kept::text(&kept, &aws.options, style::on_stdout())),
+        Format::Json => stdout::say_line(json!({"stack": name, "status": "DELETE_COMPLETE", "kept": kept})),
+        Format::Text => stdout::say(kept::text(&kept, &aws.options, style::on_stdout())),
     }
     Ok(SUCCESS)
 }
@@ -124,9 +125,8 @@ async fn delete(
     follow::explain(&ended, &name, console);
     console.line("  when that is put right, run the same command again: what is deleted already stays so");
     if global.output == Format::Json {
-        println!(
-            "{}",
-            json!({"stack": name, "status": ended.followed.status, "kept": kept::of(&ended.followed.events)})
+        stdout::say_line(
+            json!({"stack": name, "status": ended.followed.status, "kept": kept::of(&ended.followed.events)}),
         );
     }
     Ok(None)

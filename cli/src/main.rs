@@ -24,6 +24,7 @@ mod servers;
 mod simulate;
 mod stack_name;
 mod status;
+mod stdout;
 mod style;
 mod validate;
 mod words;

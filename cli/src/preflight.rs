@@ -16,6 +16,7 @@ use crate::deploy::parameters::{self, Templates, Values};
 use crate::exit::{REFUSED, SUCCESS, refused};
 use crate::global::{Format, Global};
 use crate::stack_name::StackName;
+use crate::stdout;
 use crate::workspace;
 
 pub(crate) use finding::Finding;
@@ -86,7 +87,7 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
     templates.check(&kept, &given, &aws.region)?;
     let findings = findings(&aws, &templates, &kept, &given).await;
     match global.output {
-        Format::Json => println!("{}", serde_json::to_string(&findings)?),
+        Format::Json => stdout::say_line(serde_json::to_string(&findings)?),
         Format::Text => say(&findings, console),
     }
     Ok(if findings.iter().any(Finding::refuses) { REFUSED } else { SUCCESS })

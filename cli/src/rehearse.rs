@@ -8,6 +8,7 @@ use rehearsal::scenario::{self, Options, Progress};
 use crate::event_line::event_line;
 use crate::exit::{FAILURE, SUCCESS};
 use crate::global::Format;
+use crate::stdout;
 use crate::style::{self, Style};
 use crate::workspace;
 
@@ -48,8 +49,8 @@ pub(crate) async fn run(arguments: Arguments, output: Format) -> anyhow::Result<
     let report = scenario::run(options, |progress| show(progress, style)).await?;
 
     match output {
-        Format::Text => print!("{}", table(&report.promises, style::on_stdout())),
-        Format::Json => println!("{}", serde_json::to_string(&report.promises)?),
+        Format::Text => stdout::say(table(&report.promises, style::on_stdout())),
+        Format::Json => stdout::say_line(serde_json::to_string(&report.promises)?),
     }
     if let Some(kept) = &report.kept {
         eprint!("{}", how_to_reach(kept));

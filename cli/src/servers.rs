@@ -10,6 +10,7 @@ use crate::exit::{FAILURE, SUCCESS};
 use crate::global::{Format, Global};
 use crate::pool::{self, Pool, Request};
 use crate::stack_name::StackName;
+use crate::stdout;
 use crate::style;
 
 pub(crate) use table::table;
@@ -74,9 +75,9 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
     let function = pool::function(&aws, &arguments.stack.stack_name).await?;
     let pool = pool::ask(&pool::client(&aws), &function, &arguments.verb.into(), console).await?;
     match global.output {
-        Format::Json => println!("{}", pool.whole),
+        Format::Json => stdout::say_line(pool.whole),
         Format::Text => {
-            print!("{}", table(&pool, style::on_stdout()));
+            stdout::say(table(&pool, style::on_stdout()));
             tell(&pool, console);
         }
     }

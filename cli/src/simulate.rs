@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::exit::{FAILURE, SUCCESS};
 use crate::global::Format;
+use crate::stdout;
 
 /// How many days parameters are searched with at most: the busiest of a longer load.
 const SEARCHED_DAYS: u32 = 7;
@@ -160,11 +161,11 @@ fn example(name: &str) -> Result<examples::Example, String> {
 /// Simulates, and prints what came of it.
 pub(crate) fn run(arguments: &Arguments, output: Format) -> anyhow::Result<u8> {
     if let Some(example) = arguments.print_example {
-        print!("{}", example.json);
+        stdout::say(example.json);
         return Ok(SUCCESS);
     }
     if arguments.print_prices {
-        print!("{}", prices::BUILT_IN);
+        stdout::say(prices::BUILT_IN);
         return Ok(SUCCESS);
     }
     let (source, title) = source(arguments)?;
@@ -188,9 +189,9 @@ pub(crate) fn run(arguments: &Arguments, output: Format) -> anyhow::Result<u8> {
     }
     let report = &study.report;
     match output {
-        Format::Text => print!("{title}, seed {}\n{}", arguments.seed, text::report(report)),
+        Format::Text => stdout::say(format_args!("{title}, seed {}\n{}", arguments.seed, text::report(report))),
         Format::Json => {
-            println!("{}", json!({ "title": title, "seed": arguments.seed, "prices": prices, "report": report }));
+            stdout::say_line(json!({ "title": title, "seed": arguments.seed, "prices": prices, "report": report }));
         }
     }
     let is_kept = report.meetings_cut == 0 && report.recordings_lost == 0;
@@ -219,9 +220,9 @@ fn suggest(
     let goal = Goal { longest_wait: arguments.longest_wait };
     let found = suggest::suggest(&loads, parameters, prices, goal).context("this cannot be simulated")?;
     match output {
-        Format::Text => print!("{}", text::suggestions(&found, goal)),
+        Format::Text => stdout::say(text::suggestions(&found, goal)),
         Format::Json => {
-            println!("{}", json!({ "seed": arguments.seed, "goal": goal, "prices": prices, "suggestions": found }));
+            stdout::say_line(json!({ "seed": arguments.seed, "goal": goal, "prices": prices, "suggestions": found }));
         }
     }
     Ok(if found.iter().any(|suggestion| suggestion.kept) { SUCCESS } else { FAILURE })

@@ -14,6 +14,7 @@ use crate::console::Console;
 use crate::exit::{FAILURE, SUCCESS};
 use crate::global::{Format, Global};
 use crate::stack_name::StackName;
+use crate::stdout;
 use crate::style;
 
 /// Clears a terminal and goes to its first line (ECMA-48).
@@ -44,18 +45,18 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
     let aws = aws::connect(global).await?;
     loop {
         let seen = look::look(&aws, &arguments.stack.stack_name, console).await?;
-        match global.output {
-            Format::Json => println!("{}", page::json(&seen)),
+        let is_heard = match global.output {
+            Format::Json => stdout::is_heard(format_args!("{}\n", page::json(&seen))),
             Format::Text => {
                 if arguments.watch.is_some() && std::io::stdout().is_terminal() {
-                    print!("{CLEAR}");
+                    stdout::say(CLEAR);
                 }
-                print!("{}", page::text(&seen, style::on_stdout()));
+                stdout::is_heard(page::text(&seen, style::on_stdout()))
             }
-        }
+        };
         match arguments.watch {
-            Some(seconds) => sleep(Duration::from_secs(seconds)).await,
-            None => return Ok(if seen.is_wrong() { FAILURE } else { SUCCESS }),
+            Some(seconds) if is_heard => sleep(Duration::from_secs(seconds)).await,
+            _ => return Ok(if seen.is_wrong() { FAILURE } else { SUCCESS }),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::deploy::parameters::{Templates, Values};
 use crate::exit::{REFUSED, SUCCESS};
 use crate::global::{Format, Global};
 use crate::preflight::Given;
+use crate::stdout;
 use crate::workspace;
 
 /// Where a deployment is evaluated for if no region is given. What is checked is the same in all regions.
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments, global: &Global, console: &Console) -> 
     let region = global.region.as_deref().unwrap_or(SOME_REGION);
     let problems = templates.problems(&Values::new(), &given, region);
     match global.output {
-        Format::Json => println!("{}", json!({"valid": problems.is_empty(), "problems": problems})),
+        Format::Json => stdout::say_line(json!({"valid": problems.is_empty(), "problems": problems})),
         Format::Text if problems.is_empty() => console.done("CloudFormation would take these parameters"),
         Format::Text => problems.iter().for_each(|problem| console.error(problem)),
     }

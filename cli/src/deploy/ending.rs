@@ -12,6 +12,7 @@ use crate::aws::Aws;
 use crate::console::Console;
 use crate::exit::SUCCESS;
 use crate::global::{Format, Global};
+use crate::stdout;
 use crate::style::{self, Style};
 
 /// Prints where everything is.
@@ -26,15 +27,12 @@ pub(super) async fn success(
     let (status, outputs) = stack.map(|stack| (stack.status, stack.outputs)).unzip();
     let outputs = outputs.unwrap_or_default();
     match global.output {
-        Format::Json => println!(
-            "{}",
-            json!({
-                "stack": name, "status": status.as_ref().map(StackStatus::as_str), "outputs": outputs,
-                "changes": changes::as_json(made.map_or(&[], |made| &made.changes)),
-            })
-        ),
+        Format::Json => stdout::say_line(json!({
+            "stack": name, "status": status.as_ref().map(StackStatus::as_str), "outputs": outputs,
+            "changes": changes::as_json(made.map_or(&[], |made| &made.changes)),
+        })),
         Format::Text => {
-            print!("{}", text(&outputs, made.is_some_and(|made| made.creates), &aws.options, style::on_stdout()));
+            stdout::say(text(&outputs, made.is_some_and(|made| made.creates), &aws.options, style::on_stdout()));
         }
     }
     if let Some(path) = console.log_path() {
