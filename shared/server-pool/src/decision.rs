@@ -24,6 +24,6 @@ pub struct Server {
     pub instance: Option<InstanceId>,
     /// Its host name, or its URL in Scalelite if it is not one of the pool's.
     pub name: String,
-    /// Its state. [`State::to_string`] says why.
+    /// Its state. As text it says why.
     pub state: State,
 }
