@@ -94,7 +94,9 @@ fn tests_of(program: &str) -> Vec<String> {
 
 /// What is named in a line and is not there.
 fn missing(row: &Row<'_>, definitions: &BTreeMap<PathBuf, Definition>, tests: &BTreeSet<String>) -> Vec<String> {
-    let is_there = |name: &str| workspace_root().join(name).exists();
+    // A verb of the command is a module of its own.
+    let verb = |name: &str| Some(format!("cli/src/{}.rs", name.strip_prefix("bbb ")?.split(' ').next()?));
+    let is_there = |name: &str| workspace_root().join(verb(name).as_deref().unwrap_or(name)).exists();
     let templates = names(row.kept).filter_map(|name| definitions.get(Path::new(name)));
     let things: BTreeSet<&str> = templates.flat_map(logical_names).collect();
     let kept = names(row.kept).filter(|name| !is_there(name) && !things.contains(name));
@@ -130,6 +132,8 @@ fn what_is_not_there_is_found() {
     let tests = BTreeSet::from(["it_works".to_owned()]);
     let found = |kept, seen| missing(&row(kept, seen), &definitions, &tests).len();
     assert_eq!(found("`template.yaml` `BBBVPC` in words", "`it_works`, `docs/requirements.md`"), 0);
+    assert_eq!(found("`bbb rehearse --keep`", ""), 0);
+    assert_eq!(found("`bbb repair`", ""), 1);
     assert_eq!(found("`BBBVPC` of no template", ""), 1);
     assert_eq!(found("`templates/cache.yaml` `BBBVPC`, `templates/none.yaml`", "`it_fails`"), 3);
     assert_eq!(
