@@ -24,6 +24,9 @@ use crate::{
 const KNOWING: Duration = Duration::from_millis(700);
 const ASKING: Duration = Duration::from_millis(1_400);
 
+/// What Auto Scaling waits, with something left for the way to it and back.
+const _: () = assert!(KNOWING.as_millis() < ASKING.as_millis() && ASKING.as_millis() <= 1_500);
+
 /// Whom Auto Scaling may end. Whoever is named is drained before it ends, so a wrong answer makes a server that is used leave where an empty one could,
 /// and never cuts a meeting.
 ///

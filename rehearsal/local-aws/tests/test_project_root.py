@@ -192,6 +192,8 @@ class Combinations(Root):
                 "BBBAdditionalDomainNames": "a.example.org"},
             "set BBBSESValidated to true": {
                 "BBBSmtpSecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x-abcdef"},
+            "Give both BBBTurnHost and BBBTurnSecretArn": {"BBBTurnHost": "turn.example.org"},
+            "Give both BBBBusyFrom and BBBQuietFrom": {"BBBBusyFrom": "30 7 * * MON-FRI"},
             "must be an instance type with x86_64": {"BBBApplicationInstanceType": "m7g.large"},
             "must be fargate, or an instance type": {"BBBECSInstanceType": "t4g.medium"},
         }

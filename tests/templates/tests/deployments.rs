@@ -111,7 +111,7 @@ const CERTIFICATE: &str = "arn:aws:acm:eu-central-1:111122223333:certificate/000
 const UBUNTU: &str = "/aws/service/canonical/ubuntu/server/22.04/stable/current/amd64/hvm/ebs-gp2/ami-id";
 
 /// What there is to choose from where a template does not say, by the parameter's name, in all templates. The first is the default.
-const FREE: [(&str, &[&str]); 60] = [
+const FREE: [(&str, &[&str]); 61] = [
     ("AccessLogBucketName", &["", "logs-of-others"]),
     ("AdditionalDomainNames", &["", "a.example.org", "a.example.org,b.example.org"]),
     ("AvailabilityZone", &["", "eu-central-1a"]),
@@ -133,6 +133,7 @@ const FREE: [(&str, &[&str]); 60] = [
     ("BBBServerCertificateSecretArn", &["-", SECRET]),
     ("BBBSmtpSecretArn", &["-", SECRET]),
     ("BBBStackBucketStack", &["bbb-sources"]),
+    ("BBBTurnHost", &["", "turn.example.org"]),
     ("BBBTurnSecretArn", &["-", SECRET]),
     ("BBBWebAclArn", &["-", WEB_ACL]),
     ("BBBSesRegion", &["-", "eu-central-1", "eu-west-1"]),
