@@ -16,8 +16,8 @@ use crate::words::words;
 /// After how many minutes a server ends whatever runs on it.
 const DEADLINE: &str = "BBBDrainDeadlineMinutes";
 
-/// The states of servers that have no meetings, whatever they say.
-const IDLE: [&str; 6] = ["launching", "joining", "finishing", "warmed", "gone", "foreign"];
+/// The states of servers that have no meetings, whatever they say. One that is joining may have some: a server that Scalelite forgot joins again with them.
+const IDLE: [&str; 5] = ["launching", "finishing", "warmed", "gone", "foreign"];
 
 /// Refuses while meetings run, or while nobody knows whether they do.
 pub(super) async fn none_run(aws: &Aws, stack: &Stack, console: &Console) -> anyhow::Result<()> {
@@ -83,6 +83,13 @@ pub(super) async fn hurry(aws: &Aws, stack: &Stack, console: &Console) -> anyhow
         follow::explain(&ended, &stack.name, console);
         bail!("the drain could not be shortened; nothing was deleted");
     }
+    // Whatever comes between this and the deletion, scaling in would end meetings from now on.
+    let before = stack.parameters.get(DEADLINE).map_or("1440", String::as_str);
+    console.warn(&format!(
+        "until {} is gone, servers end a minute after they are to leave, with their meetings. If it stays, set that back: \
+         bbb deploy --stack-name {} --parameter {DEADLINE}={before}",
+        stack.name, stack.name
+    ));
     Ok(())
 }
 
@@ -103,6 +110,7 @@ mod tests {
         let busy = Some(Load { meetings: 2, participants: 9 });
         assert_eq!(judged(vec![server("serving", busy)]).as_deref(), Some("2 meetings run, with 9 people in them"));
         assert!(judged(vec![server("unreachable", None)]).expect("refused").contains("nobody knows"));
+        assert!(judged(vec![server("joining", None)]).expect("refused").contains("nobody knows"));
         let unread = vec![Unread { source: "instances".to_owned(), why: "denied".to_owned() }];
         assert!(judge(&Pool { unread, ..Pool::default() }).expect("refused").contains("denied"));
     }
