@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custom_resource::with_causes;
 use server_pool::{
-    InstanceId, Load, Mark, Meeting, Meetings, RegistrationState, tag,
+    Answer, InstanceId, Load, Mark, Meeting, Meetings, RegistrationState, tag,
     termination::{self, Candidate, Needed, Occupancy},
 };
 use tokio::{
@@ -79,10 +79,12 @@ pub(crate) async fn choose(
         _ => BTreeSet::new(),
     };
     let known = ids.iter().map(|&id| {
-        let occupancy = match answers.get(id).map(|answer| &answer.meetings) {
-            Some(Meetings::Listed(meetings)) => {
-                Occupancy::Answered { load: load(meetings), cordoned: cordoned.contains(id) }
-            }
+        let occupancy = match answers.get(id) {
+            Some(Answer { meetings: Meetings::Listed(meetings), status, .. }) => Occupancy::Answered {
+                load: load(meetings),
+                cordoned: cordoned.contains(id),
+                unfinished_recordings: status.as_ref().map(|status| status.unfinished_recordings),
+            },
             _ if is_unused(id) => Occupancy::Unused,
             _ => Occupancy::Unknown,
         };

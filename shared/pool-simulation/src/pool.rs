@@ -205,7 +205,11 @@ pub(crate) fn whom_to_end(
         if !machine.answers(now) {
             return Occupancy::Unknown;
         }
-        Occupancy::Answered { load: load(machine.place, hall), cordoned: !scalelite.is_open(machine.place) }
+        Occupancy::Answered {
+            load: load(machine.place, hall),
+            cordoned: !scalelite.is_open(machine.place),
+            unfinished_recordings: Some(hall.recordings(machine.place)),
+        }
     };
     let known = candidates.iter().map(|machine| (machine.id.clone(), occupancy(machine))).collect();
     let candidate = |machine: &&Machine| Candidate {

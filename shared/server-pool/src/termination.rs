@@ -40,6 +40,8 @@ pub enum Occupancy {
         load: Load,
         /// Whether it gets no new meetings.
         cordoned: bool,
+        /// Recordings that it has still to process or to hand over, for which it would have to stay; `None` if it did not say.
+        unfinished_recordings: Option<u32>,
     },
     /// It did not answer, so it may have meetings.
     Unknown,
@@ -79,16 +81,19 @@ pub fn choose(candidates: &[Candidate], needed: &[Needed], known: &BTreeMap<Inst
     chosen.collect()
 }
 
-/// What it would cost to lose a server, the cheapest first: one without meetings, then one that is drained anyway, then few participants.
-fn cost(known: Option<&Occupancy>) -> (u8, u32, u32) {
-    match known {
-        Some(Occupancy::Answered { load, cordoned: true }) if load.meetings == 0 => (0, 0, 0),
-        Some(Occupancy::Unused) => (1, 0, 0),
-        Some(Occupancy::Answered { load, .. }) if load.meetings == 0 => (2, 0, 0),
-        Some(Occupancy::Answered { load, cordoned: true }) => (3, load.participants, load.meetings),
-        Some(Occupancy::Answered { load, cordoned: false }) => (4, load.participants, load.meetings),
-        Some(Occupancy::Unknown) | None => (5, 0, 0),
-    }
+/// What it would cost to lose a server, the cheapest first: one without meetings, then one that is drained anyway, then few participants, and of equals
+/// the one with the fewest recordings to process, which is paid for until they are done.
+fn cost(known: Option<&Occupancy>) -> (u8, u32, u32, u32) {
+    let Some(Occupancy::Answered { load, cordoned, unfinished_recordings }) = known else {
+        return if known == Some(&Occupancy::Unused) { (1, 0, 0, 0) } else { (5, 0, 0, 0) };
+    };
+    let class = match (load.meetings, cordoned) {
+        (0, true) => 0,
+        (0, false) => 2,
+        (_, true) => 3,
+        (_, false) => 4,
+    };
+    (class, load.participants, load.meetings, unfinished_recordings.unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -108,7 +113,8 @@ mod tests {
     }
 
     fn answered(meetings: u32, participants: u32, cordoned: bool) -> Occupancy {
-        Occupancy::Answered { load: Load { meetings, participants, ..Load::default() }, cordoned }
+        let load = Load { meetings, participants, ..Load::default() };
+        Occupancy::Answered { load, cordoned, unfinished_recordings: Some(0) }
     }
 
     fn numbers(chosen: &[InstanceId]) -> Vec<u8> {
@@ -130,6 +136,23 @@ mod tests {
         assert_eq!(choose(&candidates, &[need("a", 7)], &known), [6, 5, 4, 3, 2, 1, 0].map(id));
         assert_eq!(choose(&candidates, &[need("a", 2)], &known), [6, 5].map(id));
         assert!(choose(&candidates, &[], &known).is_empty());
+    }
+
+    #[test]
+    fn of_equally_empty_ones_that_goes_first_which_has_no_recordings_to_stay_for() {
+        let candidates: Vec<_> = (1..=4).map(|number| candidate(number, "a")).collect();
+        let empty = |unfinished_recordings| Occupancy::Answered {
+            load: Load::default(),
+            cordoned: false,
+            unfinished_recordings,
+        };
+        let known = BTreeMap::from([
+            (id(1), empty(None)),
+            (id(2), empty(Some(2))),
+            (id(3), empty(Some(0))),
+            (id(4), answered(1, 0, false)),
+        ]);
+        assert_eq!(choose(&candidates, &[need("a", 4)], &known), [3, 2, 1, 4].map(id));
     }
 
     #[test]

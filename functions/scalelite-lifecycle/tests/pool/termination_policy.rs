@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bigbluebutton::testing::Reach;
+use bigbluebutton::testing::{NewMeeting, Reach, Role};
 use serde_json::{Value, json};
 
 use crate::{
@@ -37,6 +37,24 @@ async fn the_emptiest_goes() {
     let before = changing.map(|call| world.account.calls(call));
     world.ask(question(&all, 2)).await;
     assert_eq!(changing.map(|call| world.account.calls(call)), before, "it only looks");
+}
+
+#[tokio::test]
+async fn of_two_empty_servers_that_goes_which_has_no_recording_to_stay_for() {
+    for (recorder, other) in [(0, 1), (1, 0)] {
+        let world = World::new().await;
+        let ids = world.serving(2).await;
+        {
+            let mut servers = lock(&world.servers);
+            let server = servers.get_mut(&World::host(&ids[recorder])).unwrap();
+            server.create("lecture", NewMeeting { recorded: true, breakout_of: None }, world.now());
+            server.join("lecture", Role::Moderator, world.now()).unwrap();
+            server.leave("lecture", Role::Moderator, world.now()).unwrap();
+        }
+        world.minutes(3).await;
+        let answer = world.ask(question(&[&ids[0], &ids[1]], 1)).await;
+        assert_eq!(answer, json!({"InstanceIDs": [&ids[other]]}));
+    }
 }
 
 #[tokio::test]
