@@ -9,7 +9,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource};
+use custom_resource::{Lookup, Outcome, Pending, Ready, Request};
 use hosted_zone::normalised;
 use serde::{Deserialize, Serialize};
 
@@ -57,8 +57,19 @@ impl CertificateDnsRecord {
     pub fn new(certificates: Certificates) -> Self {
         Self { certificates }
     }
+}
 
-    async fn read(&self, request: &Request, properties: &Properties) -> Result<Outcome<Attributes>, Error> {
+fn not_yet(domain: &str) -> Outcome<Attributes> {
+    Pending::new(format!("ACM has not named the validation record of {domain} yet")).retry_after(LOOK_AGAIN).into()
+}
+
+impl Lookup for CertificateDnsRecord {
+    const TYPES: &'static [&'static str] = &["Custom::CertificateDNSRecord"];
+    type Properties = Properties;
+    type Attributes = Attributes;
+    type Error = Error;
+
+    async fn look_up(&self, request: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
         let arn = &properties.certificate_arn;
         CertificateArn::parse(arn).ok_or(Error::NotAnArn)?;
         let Some(certificate) = self.certificates.describe(arn).await? else {
@@ -98,35 +109,6 @@ impl CertificateDnsRecord {
                 Ready::new(record.name, attributes).into()
             }
         })
-    }
-}
-
-fn not_yet(domain: &str) -> Outcome<Attributes> {
-    Pending::new(format!("ACM has not named the validation record of {domain} yet")).retry_after(LOOK_AGAIN).into()
-}
-
-impl Resource for CertificateDnsRecord {
-    const TYPES: &'static [&'static str] = &["Custom::CertificateDNSRecord"];
-    type Properties = Properties;
-    type Attributes = Attributes;
-    type Error = Error;
-
-    async fn create(&self, request: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
-        self.read(request, &properties).await
-    }
-
-    async fn update(
-        &self,
-        request: &Request,
-        _: &str,
-        properties: Properties,
-        _: Option<Properties>,
-    ) -> Result<Outcome<Attributes>, Error> {
-        self.read(request, &properties).await
-    }
-
-    async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {
-        Ok(Deletion::Deleted)
     }
 
     fn is_transient(&self, error: &Error) -> bool {

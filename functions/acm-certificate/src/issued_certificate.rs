@@ -2,7 +2,7 @@
 //!
 //! Its one property is `CertificateArn`, which is also what `Ref` gives. Deleting it deletes nothing.
 
-use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource};
+use custom_resource::{Lookup, Outcome, Pending, Ready, Request};
 use serde::Deserialize;
 
 use crate::{
@@ -32,8 +32,15 @@ impl IssuedCertificate {
     pub fn new(certificates: Certificates) -> Self {
         Self { certificates }
     }
+}
 
-    async fn check(&self, request: &Request, properties: &Properties) -> Result<Outcome<()>, Error> {
+impl Lookup for IssuedCertificate {
+    const TYPES: &'static [&'static str] = &["Custom::IssuedCertificate"];
+    type Properties = Properties;
+    type Attributes = ();
+    type Error = Error;
+
+    async fn look_up(&self, request: &Request, properties: Properties) -> Result<Outcome<()>, Error> {
         let arn = &properties.certificate_arn;
         CertificateArn::parse(arn).ok_or(Error::NotAnArn)?;
         let Some(certificate) = self.certificates.describe(arn).await? else {
@@ -55,31 +62,6 @@ impl IssuedCertificate {
                 Err(Error::NotIssued { domain: certificate.domain_name.unwrap_or_default(), status, reason })
             }
         }
-    }
-}
-
-impl Resource for IssuedCertificate {
-    const TYPES: &'static [&'static str] = &["Custom::IssuedCertificate"];
-    type Properties = Properties;
-    type Attributes = ();
-    type Error = Error;
-
-    async fn create(&self, request: &Request, properties: Properties) -> Result<Outcome<()>, Error> {
-        self.check(request, &properties).await
-    }
-
-    async fn update(
-        &self,
-        request: &Request,
-        _: &str,
-        properties: Properties,
-        _: Option<Properties>,
-    ) -> Result<Outcome<()>, Error> {
-        self.check(request, &properties).await
-    }
-
-    async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {
-        Ok(Deletion::Deleted)
     }
 
     fn is_transient(&self, error: &Error) -> bool {

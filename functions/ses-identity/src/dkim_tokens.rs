@@ -9,7 +9,7 @@
 //! `Ref` is `<domain>@<region>`; the attributes are `Domain`, `Region`, `DkimTokens` (sorted), and `RecordSets` for an
 //! `AWS::Route53::RecordSetGroup`. Deleting it deletes nothing.
 
-use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource};
+use custom_resource::{Lookup, Outcome, Pending, Ready, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -59,8 +59,15 @@ impl DkimTokens {
     pub fn new(identities: Identities) -> Self {
         Self { identities }
     }
+}
 
-    async fn read(&self, properties: &Properties) -> Result<Outcome<Attributes>, Error> {
+impl Lookup for DkimTokens {
+    const TYPES: &'static [&'static str] = &["Custom::DkimTokens"];
+    type Properties = Properties;
+    type Attributes = Attributes;
+    type Error = Error;
+
+    async fn look_up(&self, _: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
         let domain = properties::name("Domain", &properties.domain)?.to_owned();
         let region = properties::region(&properties.region)?.to_owned();
         let Some(identity) = self.identities.get(&region, &domain).await? else {
@@ -84,31 +91,6 @@ impl DkimTokens {
         let id = DomainAt { domain: domain.clone(), region: region.clone() }.to_string();
         let record_sets = records.iter().map(|record| record.to_record_set(&properties.record_set_defaults)).collect();
         Ok(Ready::new(id, Attributes { domain, region, dkim_tokens, record_sets }).into())
-    }
-}
-
-impl Resource for DkimTokens {
-    const TYPES: &'static [&'static str] = &["Custom::DkimTokens"];
-    type Properties = Properties;
-    type Attributes = Attributes;
-    type Error = Error;
-
-    async fn create(&self, _: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
-        self.read(&properties).await
-    }
-
-    async fn update(
-        &self,
-        _: &Request,
-        _: &str,
-        properties: Properties,
-        _: Option<Properties>,
-    ) -> Result<Outcome<Attributes>, Error> {
-        self.read(&properties).await
-    }
-
-    async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {
-        Ok(Deletion::Deleted)
     }
 
     fn is_transient(&self, error: &Error) -> bool {

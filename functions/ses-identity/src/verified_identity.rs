@@ -9,7 +9,7 @@
 //! (`Success`). Deleting it deletes nothing.
 
 use aws_sdk_ses::types::VerificationStatus;
-use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource};
+use custom_resource::{Lookup, Outcome, Pending, Ready, Request};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, classic::Classic, properties};
@@ -49,8 +49,15 @@ impl VerifiedIdentity {
     pub fn new(classic: Classic) -> Self {
         Self { classic }
     }
+}
 
-    async fn check(&self, properties: &Properties) -> Result<Outcome<Attributes>, Error> {
+impl Lookup for VerifiedIdentity {
+    const TYPES: &'static [&'static str] = &["Custom::VerifiedIdentity"];
+    type Properties = Properties;
+    type Attributes = Attributes;
+    type Error = Error;
+
+    async fn look_up(&self, _: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
         let identity = properties::name("Identity", &properties.identity)?.to_owned();
         let region = properties::region(&properties.region)?.to_owned();
         let Some(found) = self.classic.verification(&region, &identity).await? else {
@@ -87,31 +94,6 @@ impl VerifiedIdentity {
                 advice: "Correct its records, then let SES look again: delete and create its Custom::DomainIdentity",
             }),
         }
-    }
-}
-
-impl Resource for VerifiedIdentity {
-    const TYPES: &'static [&'static str] = &["Custom::VerifiedIdentity"];
-    type Properties = Properties;
-    type Attributes = Attributes;
-    type Error = Error;
-
-    async fn create(&self, _: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
-        self.check(&properties).await
-    }
-
-    async fn update(
-        &self,
-        _: &Request,
-        _: &str,
-        properties: Properties,
-        _: Option<Properties>,
-    ) -> Result<Outcome<Attributes>, Error> {
-        self.check(&properties).await
-    }
-
-    async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {
-        Ok(Deletion::Deleted)
     }
 
     fn is_transient(&self, error: &Error) -> bool {

@@ -8,7 +8,7 @@
 //! `Ref` is the identity; the attributes are `Identity`, `Region` and `MailFromDomainStatus` (`Success`). Deleting it deletes nothing.
 
 use aws_sdk_sesv2::types::MailFromDomainStatus;
-use custom_resource::{Deletion, Outcome, Pending, Ready, Request, Resource};
+use custom_resource::{Lookup, Outcome, Pending, Ready, Request};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, properties, sesv2::Identities};
@@ -57,8 +57,15 @@ impl VerifiedMailFromDomain {
     pub fn new(identities: Identities) -> Self {
         Self { identities }
     }
+}
 
-    async fn check(&self, properties: &Properties) -> Result<Outcome<Attributes>, Error> {
+impl Lookup for VerifiedMailFromDomain {
+    const TYPES: &'static [&'static str] = &["Custom::VerifiedMailFromDomain"];
+    type Properties = Properties;
+    type Attributes = Attributes;
+    type Error = Error;
+
+    async fn look_up(&self, _: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
         let identity = properties::name("Identity", &properties.identity)?.to_owned();
         let region = properties::region(&properties.region)?.to_owned();
         let Some(found) = self.identities.get(&region, &identity).await? else {
@@ -85,31 +92,6 @@ impl VerifiedMailFromDomain {
                 advice: "Correct its MX record, then let SES look again: delete and create its Custom::MailFromDomain",
             }),
         }
-    }
-}
-
-impl Resource for VerifiedMailFromDomain {
-    const TYPES: &'static [&'static str] = &["Custom::VerifiedMailFromDomain"];
-    type Properties = Properties;
-    type Attributes = Attributes;
-    type Error = Error;
-
-    async fn create(&self, _: &Request, properties: Properties) -> Result<Outcome<Attributes>, Error> {
-        self.check(&properties).await
-    }
-
-    async fn update(
-        &self,
-        _: &Request,
-        _: &str,
-        properties: Properties,
-        _: Option<Properties>,
-    ) -> Result<Outcome<Attributes>, Error> {
-        self.check(&properties).await
-    }
-
-    async fn delete(&self, _: &Request, _: Option<&str>, _: Option<Properties>) -> Result<Deletion, Error> {
-        Ok(Deletion::Deleted)
     }
 
     fn is_transient(&self, error: &Error) -> bool {

@@ -85,6 +85,8 @@
 //! # }
 //! ```
 //!
+//! A resource that only finds something out is a [`Lookup`]: one method instead of three.
+//!
 //! # Testing a resource
 //!
 //! The feature `test-kit` has [`testing`]: a CloudFormation that builds requests and receives the answers over HTTP, as strict as the real one.
@@ -97,6 +99,7 @@ pub mod delivery;
 mod event;
 mod lambda;
 pub mod last_resort;
+mod lookup;
 mod outcome;
 mod physical_id;
 pub mod properties;
@@ -112,6 +115,7 @@ pub use budget::Invocation;
 pub use continuation::{Reinvoke, Reinvoked};
 pub use event::NotARequest;
 pub use lambda::{run, run_last_resort};
+pub use lookup::Lookup;
 pub use outcome::{Deletion, Outcome, Pending, Ready};
 pub use physical_id::{NOTHING_CREATED, OUTCOME_UNKNOWN};
 pub use properties::Secret;

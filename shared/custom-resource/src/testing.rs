@@ -12,6 +12,8 @@
 //! # });
 //! ```
 
+mod asking;
+
 use std::{
     collections::VecDeque,
     future::pending,
@@ -31,6 +33,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle, time::timeout};
 
+pub use self::asking::{Asked, failed, succeeded};
 use crate::response::{MAX_RESPONSE_BYTES, Status};
 
 /// How the response endpoint treats the next PUT.

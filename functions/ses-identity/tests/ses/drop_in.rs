@@ -2,10 +2,13 @@
 
 use aws_sdk_ses::types::VerificationStatus;
 use aws_sdk_sesv2::types::{BehaviorOnMxFailure, MailFromDomainStatus};
-use custom_resource::{NOTHING_CREATED, OUTCOME_UNKNOWN, Status};
+use custom_resource::{
+    NOTHING_CREATED, OUTCOME_UNKNOWN, Status,
+    testing::{Asked as _, failed, succeeded},
+};
 use serde_json::{Value, json};
 
-use crate::world::{ACCOUNT, HOME, Identity, World, failed, succeeded, tokens};
+use crate::world::{ACCOUNT, HOME, Identity, World, tokens};
 
 const DOMAIN: &str = "example.org";
 const REGION: &str = "us-east-1";
@@ -35,7 +38,7 @@ async fn an_identity_with_the_record_that_verifies_it() {
         ]})
     );
     assert!(world.identity(REGION, DOMAIN).unwrap().tags.contains_key("custom-resource:stack-id"));
-    assert!(world.state().calls.iter().all(|(call, region)| call == "get_caller_identity" || region == REGION));
+    assert!(world.all_calls().iter().all(|(call, region)| call == "get_caller_identity" || region == REGION));
 }
 
 #[tokio::test]

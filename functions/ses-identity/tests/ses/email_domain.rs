@@ -1,10 +1,13 @@
 //! `Custom::EmailDomain`.
 
 use aws_sdk_sesv2::types::BehaviorOnMxFailure;
-use custom_resource::{NOTHING_CREATED, OUTCOME_UNKNOWN, Status};
+use custom_resource::{
+    NOTHING_CREATED, OUTCOME_UNKNOWN, Status,
+    testing::{Asked as _, failed, succeeded},
+};
 use serde_json::{Value, json};
 
-use crate::world::{Identity, TOPIC, World, failed, succeeded, tokens};
+use crate::world::{Identity, TOPIC, World, tokens};
 
 const TYPE: &str = "Custom::EmailDomain";
 const REGION: &str = "eu-west-1";

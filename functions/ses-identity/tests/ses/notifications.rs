@@ -1,9 +1,12 @@
 //! `Custom::IdentityNotifications`.
 
-use custom_resource::{NOTHING_CREATED, OUTCOME_UNKNOWN};
+use custom_resource::{
+    NOTHING_CREATED, OUTCOME_UNKNOWN,
+    testing::{Asked as _, failed, succeeded},
+};
 use serde_json::{Value, json};
 
-use crate::world::{Identity, TOPIC, World, failed, succeeded};
+use crate::world::{Identity, TOPIC, World};
 
 const TYPE: &str = "Custom::IdentityNotifications";
 const REGION: &str = "eu-west-1";
@@ -82,7 +85,7 @@ async fn the_second_of_a_kind_is_throttled_too() {
     for nth in ["set_identity_notification_topic", "set_identity_headers_in_notifications_enabled"] {
         let world = world();
         // The answer to the first is lost, so that SES has it and nobody knows.
-        world.state().unanswered.insert(nth.to_owned());
+        world.lose_answer(nth);
         succeeded(&world.create(TYPE, properties()).await, ARN);
         assert_eq!(settings(&world), as_asked());
     }
@@ -117,10 +120,9 @@ async fn an_update_makes_only_the_calls_that_change_something() {
     changed["ComplaintTopic"] = json!(OTHER_TOPIC);
     succeeded(&world.update(TYPE, ARN, changed, properties()).await, ARN);
     let sets: Vec<_> = world
-        .state()
-        .calls
-        .iter()
-        .map(|(name, _)| name.clone())
+        .all_calls()
+        .into_iter()
+        .map(|(name, _)| name)
         .filter(|name| name.contains("set") || name.contains("put"))
         .collect();
     assert_eq!(sets, ["set_identity_notification_topic"]);

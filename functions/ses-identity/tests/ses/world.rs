@@ -1,10 +1,6 @@
 //! SES and Route 53 as far as the types call them, at their service boundary, as strict as the real ones.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::Deref};
 
 use aws_sdk_route53::{
     operation::{
@@ -38,7 +34,6 @@ use aws_sdk_ses::{
     },
 };
 use aws_sdk_sesv2::{
-    error::ErrorMetadata,
     operation::{
         create_email_identity::{CreateEmailIdentityError, CreateEmailIdentityOutput},
         create_email_identity_policy::{CreateEmailIdentityPolicyError, CreateEmailIdentityPolicyOutput},
@@ -66,13 +61,9 @@ use aws_sdk_sesv2::{
     },
 };
 use aws_sdk_sts::operation::get_caller_identity::{GetCallerIdentityError, GetCallerIdentityOutput};
-use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
-use custom_resource::{
-    Invocation, Provider, Status,
-    testing::{Answer, FakeCloudFormation, RequestBuilder},
-};
+use custom_resource::{Provider, testing::Asked};
 use hosted_zone::HostedZones;
-use serde_json::Value;
+use mocked_services::{MockedServices, Refusal, client, operation, refuse};
 use ses_identity::{Caller, Classic, Identities, Services};
 
 pub(crate) const HOME: &str = "eu-west-1";
@@ -112,22 +103,10 @@ pub(crate) struct State {
     pub(crate) records: BTreeMap<(String, String), Vec<String>>,
     pub(crate) private_zone: bool,
     pub(crate) in_sandbox: bool,
-    /// Operation and region of every call.
-    pub(crate) calls: Vec<(String, String)>,
-    /// What the next call of an operation is refused with: code and message.
-    pub(crate) trouble: Vec<(String, String, String)>,
-    /// Operations that do their work, and of which the answer is lost.
-    pub(crate) unanswered: BTreeSet<String>,
 }
 
 pub(crate) fn tokens(domain: &str, seed: &str) -> Vec<String> {
     (0..3).map(|number| format!("{}{seed}{number}", domain.replace(['.', '-'], ""))).collect()
-}
-
-type Refusal = (String, String);
-
-fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, Refusal> {
-    Err((code.to_owned(), message.into()))
 }
 
 impl State {
@@ -223,56 +202,19 @@ fn index(kind: Option<&NotificationType>) -> usize {
     }
 }
 
-/// The services, their state, and a CloudFormation in front of the types.
+/// The services with their state.
 #[derive(Clone, Default)]
-pub(crate) struct World {
-    state: Arc<Mutex<State>>,
-}
+pub(crate) struct World(MockedServices<State>);
 
-macro_rules! on {
-    ($world:ident, $region:ident, $service:ident, $operation:ident, $error:ty, |$state:ident, $input:ident| $body:block) => {{
-        let (world, region) = ($world.clone(), $region.to_owned());
-        mock!($service::Client::$operation).match_requests(|_| true).then_compute_response(move |$input| {
-            let mut guard = world.state();
-            let $state: &mut State = &mut guard;
-            let $region: &str = &region;
-            let _ = $region;
-            let name = stringify!($operation);
-            $state.calls.push((name.to_owned(), region.clone()));
-            let trouble = $state.trouble.iter().position(|(operation, ..)| operation == name);
-            let outcome = match trouble.map(|at| $state.trouble.remove(at)) {
-                Some((_, code, message)) => Err((code, message)),
-                None => (|| -> Result<_, Refusal> { $body })(),
-            };
-            let outcome = match outcome {
-                Ok(_) if guard.unanswered.remove(name) => refuse("InternalFailure", "the answer was lost"),
-                outcome => outcome,
-            };
-            match outcome {
-                Ok(output) => MockResponse::Output(output),
-                Err((code, message)) => {
-                    // The code decides: a throttled call is a client's error, and repeated all the same.
-                    let code = if code == "InternalFailure" { "Throttling".to_owned() } else { code };
-                    MockResponse::Error(<$error>::generic(ErrorMetadata::builder().code(code).message(message).build()))
-                }
-            }
-        })
-    }};
-}
+impl Deref for World {
+    type Target = MockedServices<State>;
 
-macro_rules! client {
-    ($service:ident, $($rule:ident),+) => {
-        mock_client!($service, RuleMode::MatchAny, [$(&$rule),+], |config| {
-            config.retry_config($service::config::retry::RetryConfig::disabled())
-        })
-    };
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl World {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
     pub(crate) fn with_identity(region: &str, domain: &str, identity: Identity) -> Self {
         let world = Self::default();
         world.state().identities.insert((region.to_owned(), domain.to_owned()), identity);
@@ -287,58 +229,12 @@ impl World {
         change(self.state().identities.get_mut(&(region.to_owned(), domain.to_owned())).unwrap());
     }
 
-    /// Refuses the next call of an operation.
-    pub(crate) fn refuse(&self, operation: &str, code: &str, message: &str) {
-        self.state().trouble.push((operation.to_owned(), code.to_owned(), message.to_owned()));
-    }
-
-    pub(crate) fn calls(&self, operation: &str) -> usize {
-        self.state().calls.iter().filter(|(name, _)| name == operation).count()
-    }
-
-    pub(crate) fn forget_calls(&self) {
-        self.state().calls.clear();
-    }
-
     pub(crate) fn record(&self, name: &str, kind: &str) -> Option<Vec<String>> {
         self.state().records.get(&(name.to_owned(), kind.to_owned())).cloned()
     }
 
     pub(crate) fn record_names(&self) -> Vec<String> {
         self.state().records.keys().map(|(name, kind)| format!("{name} {kind}")).collect()
-    }
-
-    /// Sends one request through the provider, and gives the answer.
-    pub(crate) async fn ask(&self, request: impl FnOnce(RequestBuilder) -> Value, resource_type: &str) -> Answer {
-        self.ask_within(request, resource_type, Duration::from_secs(30)).await
-    }
-
-    pub(crate) async fn ask_within(
-        &self,
-        request: impl FnOnce(RequestBuilder) -> Value,
-        resource_type: &str,
-        limit: Duration,
-    ) -> Answer {
-        let cloudformation = FakeCloudFormation::start().await.unwrap();
-        let provider = ses_identity::provide(Provider::new().unwrap(), &self.services());
-        let event = request(cloudformation.request(resource_type));
-        provider.handle(event, &Invocation::within(limit)).await.unwrap();
-        assert_eq!(cloudformation.violations(), []);
-        cloudformation.take_answers().remove(0)
-    }
-
-    pub(crate) async fn create(&self, resource_type: &str, properties: Value) -> Answer {
-        self.ask(|request| request.properties(properties).create(), resource_type).await
-    }
-
-    pub(crate) async fn update(&self, resource_type: &str, current: &str, properties: Value, old: Value) -> Answer {
-        self.ask(|request| request.properties(properties).update(current, old), resource_type).await
-    }
-
-    pub(crate) async fn delete(&self, resource_type: &str, current: &str, properties: Value) -> Answer {
-        let answer = self.ask(|request| request.properties(properties).delete(current), resource_type).await;
-        assert_eq!((answer.status, answer.physical_resource_id.as_str()), (Status::Success, current), "{answer:?}");
-        answer
     }
 
     pub(crate) fn services(&self) -> Services {
@@ -352,27 +248,34 @@ impl World {
     }
 
     fn sts(&self) -> aws_sdk_sts::Client {
-        let (world, region) = (self, "");
-        let get = on!(world, region, aws_sdk_sts, get_caller_identity, GetCallerIdentityError, |_state, _input| {
-            Ok(GetCallerIdentityOutput::builder()
-                .account(ACCOUNT)
-                .arn(format!("arn:aws:sts::{ACCOUNT}:assumed-role/r/f"))
-                .build())
-        });
+        let (services, region) = (&self.0, "");
+        let get =
+            operation!(services, region, aws_sdk_sts, get_caller_identity, GetCallerIdentityError, |_state, _input| {
+                Ok(GetCallerIdentityOutput::builder()
+                    .account(ACCOUNT)
+                    .arn(format!("arn:aws:sts::{ACCOUNT}:assumed-role/r/f"))
+                    .build())
+            });
         client!(aws_sdk_sts, get)
     }
 
     fn sesv2(&self, region: &str) -> aws_sdk_sesv2::Client {
-        let world = self;
-        let get = on!(world, region, aws_sdk_sesv2, get_email_identity, GetEmailIdentityError, |state, input| {
-            let name = input.email_identity().unwrap_or_default();
-            match state.describe(region, name) {
-                Some(output) => Ok(output),
-                None => refuse("NotFoundException", format!("Email identity {name} does not exist.")),
-            }
-        });
-        let create =
-            on!(world, region, aws_sdk_sesv2, create_email_identity, CreateEmailIdentityError, |state, input| {
+        let services = &self.0;
+        let get =
+            operation!(services, region, aws_sdk_sesv2, get_email_identity, GetEmailIdentityError, |state, input| {
+                let name = input.email_identity().unwrap_or_default();
+                match state.describe(region, name) {
+                    Some(output) => Ok(output),
+                    None => refuse("NotFoundException", format!("Email identity {name} does not exist.")),
+                }
+            });
+        let create = operation!(
+            services,
+            region,
+            aws_sdk_sesv2,
+            create_email_identity,
+            CreateEmailIdentityError,
+            |state, input| {
                 let name = input.email_identity().unwrap_or_default().to_owned();
                 let key = (region.to_owned(), name.clone());
                 if state.identities.contains_key(&key) {
@@ -382,14 +285,21 @@ impl World {
                 let tokens = tokens(&name, &region.replace('-', ""));
                 state.identities.insert(key, Identity { tags, tokens, ..Identity::default() });
                 Ok(CreateEmailIdentityOutput::builder().build())
-            });
-        let delete =
-            on!(world, region, aws_sdk_sesv2, delete_email_identity, DeleteEmailIdentityError, |state, input| {
+            }
+        );
+        let delete = operation!(
+            services,
+            region,
+            aws_sdk_sesv2,
+            delete_email_identity,
+            DeleteEmailIdentityError,
+            |state, input| {
                 state.identity(region, input.email_identity())?;
                 state.identities.remove(&(region.to_owned(), input.email_identity().unwrap().to_owned()));
                 Ok(DeleteEmailIdentityOutput::builder().build())
-            });
-        let tag = on!(world, region, aws_sdk_sesv2, tag_resource, TagResourceError, |state, input| {
+            }
+        );
+        let tag = operation!(services, region, aws_sdk_sesv2, tag_resource, TagResourceError, |state, input| {
             let identity = state.tagged(region, input.resource_arn())?;
             for tag in input.tags() {
                 assert!(tag.key().len() <= 128 && tag.value().len() <= 256, "{tag:?}");
@@ -397,13 +307,13 @@ impl World {
             }
             Ok(TagResourceOutput::builder().build())
         });
-        let untag = on!(world, region, aws_sdk_sesv2, untag_resource, UntagResourceError, |state, input| {
+        let untag = operation!(services, region, aws_sdk_sesv2, untag_resource, UntagResourceError, |state, input| {
             let identity = state.tagged(region, input.resource_arn())?;
             identity.tags.retain(|key, _| !input.tag_keys().contains(key));
             Ok(UntagResourceOutput::builder().build())
         });
-        let dkim = on!(
-            world,
+        let dkim = operation!(
+            services,
             region,
             aws_sdk_sesv2,
             put_email_identity_dkim_signing_attributes,
@@ -416,8 +326,8 @@ impl World {
                 Ok(PutEmailIdentityDkimSigningAttributesOutput::builder().set_dkim_tokens(tokens).build())
             }
         );
-        let mail_from = on!(
-            world,
+        let mail_from = operation!(
+            services,
             region,
             aws_sdk_sesv2,
             put_email_identity_mail_from_attributes,
@@ -437,8 +347,8 @@ impl World {
                 Ok(PutEmailIdentityMailFromAttributesOutput::builder().build())
             }
         );
-        let feedback = on!(
-            world,
+        let feedback = operation!(
+            services,
             region,
             aws_sdk_sesv2,
             put_email_identity_feedback_attributes,
@@ -450,8 +360,8 @@ impl World {
                 Ok(PutEmailIdentityFeedbackAttributesOutput::builder().build())
             }
         );
-        let policies = on!(
-            world,
+        let policies = operation!(
+            services,
             region,
             aws_sdk_sesv2,
             get_email_identity_policies,
@@ -462,8 +372,8 @@ impl World {
                 Ok(GetEmailIdentityPoliciesOutput::builder().set_policies(policies).build())
             }
         );
-        let create_policy = on!(
-            world,
+        let create_policy = operation!(
+            services,
             region,
             aws_sdk_sesv2,
             create_email_identity_policy,
@@ -478,8 +388,8 @@ impl World {
                 Ok(CreateEmailIdentityPolicyOutput::builder().build())
             }
         );
-        let update_policy = on!(
-            world,
+        let update_policy = operation!(
+            services,
             region,
             aws_sdk_sesv2,
             update_email_identity_policy,
@@ -494,8 +404,8 @@ impl World {
                 Ok(UpdateEmailIdentityPolicyOutput::builder().build())
             }
         );
-        let delete_policy = on!(
-            world,
+        let delete_policy = operation!(
+            services,
             region,
             aws_sdk_sesv2,
             delete_email_identity_policy,
@@ -508,7 +418,7 @@ impl World {
                 Ok(DeleteEmailIdentityPolicyOutput::builder().build())
             }
         );
-        let account = on!(world, region, aws_sdk_sesv2, get_account, GetAccountError, |state, _input| {
+        let account = operation!(services, region, aws_sdk_sesv2, get_account, GetAccountError, |state, _input| {
             let quota = SendQuota::builder().max24_hour_send(if state.in_sandbox { 200.0 } else { 50000.0 }).build();
             Ok(GetAccountOutput::builder().production_access_enabled(!state.in_sandbox).send_quota(quota).build())
         });
@@ -531,18 +441,24 @@ impl World {
     }
 
     fn ses(&self, region: &str) -> aws_sdk_ses::Client {
-        let world = self;
-        let verify =
-            on!(world, region, aws_sdk_ses, verify_domain_identity, VerifyDomainIdentityError, |state, input| {
+        let services = &self.0;
+        let verify = operation!(
+            services,
+            region,
+            aws_sdk_ses,
+            verify_domain_identity,
+            VerifyDomainIdentityError,
+            |state, input| {
                 let domain = input.domain().unwrap_or_default().to_owned();
                 state.identities.entry((region.to_owned(), domain.clone())).or_default();
                 Ok(VerifyDomainIdentityOutput::builder()
                     .verification_token(format!("token-of-{domain}="))
                     .build()
                     .unwrap())
-            });
-        let verification = on!(
-            world,
+            }
+        );
+        let verification = operation!(
+            services,
             region,
             aws_sdk_ses,
             get_identity_verification_attributes,
@@ -565,8 +481,8 @@ impl World {
                 Ok(output.build().unwrap())
             }
         );
-        let notifications = on!(
-            world,
+        let notifications = operation!(
+            services,
             region,
             aws_sdk_ses,
             get_identity_notification_attributes,
@@ -591,8 +507,8 @@ impl World {
                 Ok(output.build().unwrap())
             }
         );
-        let topic = on!(
-            world,
+        let topic = operation!(
+            services,
             region,
             aws_sdk_ses,
             set_identity_notification_topic,
@@ -609,8 +525,8 @@ impl World {
                 Ok(SetIdentityNotificationTopicOutput::builder().build())
             }
         );
-        let headers = on!(
-            world,
+        let headers = operation!(
+            services,
             region,
             aws_sdk_ses,
             set_identity_headers_in_notifications_enabled,
@@ -627,8 +543,8 @@ impl World {
                 Ok(SetIdentityHeadersInNotificationsEnabledOutput::builder().build())
             }
         );
-        let describe = on!(
-            world,
+        let describe = operation!(
+            services,
             region,
             aws_sdk_ses,
             describe_active_receipt_rule_set,
@@ -639,8 +555,8 @@ impl World {
                 Ok(DescribeActiveReceiptRuleSetOutput::builder().set_metadata(metadata).build())
             }
         );
-        let activate = on!(
-            world,
+        let activate = operation!(
+            services,
             region,
             aws_sdk_ses,
             set_active_receipt_rule_set,
@@ -657,8 +573,8 @@ impl World {
     }
 
     fn route53(&self) -> aws_sdk_route53::Client {
-        let (world, region) = (self, "");
-        let get = on!(world, region, aws_sdk_route53, get_hosted_zone, GetHostedZoneError, |state, input| {
+        let (services, region) = (&self.0, "");
+        let get = operation!(services, region, aws_sdk_route53, get_hosted_zone, GetHostedZoneError, |state, input| {
             let name = match input.id() {
                 Some("ZORG") => "example.org.",
                 Some("ZNET") => "example.net.",
@@ -668,8 +584,8 @@ impl World {
             let zone = HostedZone::builder().id(input.id().unwrap()).name(name).caller_reference("r").config(config);
             Ok(GetHostedZoneOutput::builder().hosted_zone(zone.build().unwrap()).build())
         });
-        let list = on!(
-            world,
+        let list = operation!(
+            services,
             region,
             aws_sdk_route53,
             list_resource_record_sets,
@@ -695,8 +611,8 @@ impl World {
                     .unwrap())
             }
         );
-        let change = on!(
-            world,
+        let change = operation!(
+            services,
             region,
             aws_sdk_route53,
             change_resource_record_sets,
@@ -726,7 +642,7 @@ impl World {
                 Ok(ChangeResourceRecordSetsOutput::builder().change_info(info).build())
             }
         );
-        let in_sync = on!(world, region, aws_sdk_route53, get_change, GetChangeError, |_state, _input| {
+        let in_sync = operation!(services, region, aws_sdk_route53, get_change, GetChangeError, |_state, _input| {
             let info = ChangeInfo::builder()
                 .id("C1")
                 .status(ChangeStatus::Insync)
@@ -739,15 +655,8 @@ impl World {
     }
 }
 
-/// The answer is FAILED with this id, and its reason has this text.
-#[track_caller]
-pub(crate) fn failed(answer: &Answer, physical_id: &str, reason: &str) {
-    assert_eq!((answer.status, answer.physical_resource_id.as_str()), (Status::Failed, physical_id), "{answer:?}");
-    assert!(answer.reason.contains(reason), "{}", answer.reason);
-}
-
-/// The answer is SUCCESS with this id.
-#[track_caller]
-pub(crate) fn succeeded(answer: &Answer, physical_id: &str) {
-    assert_eq!((answer.status, answer.physical_resource_id.as_str()), (Status::Success, physical_id), "{answer:?}");
+impl Asked for World {
+    fn provider(&self) -> Provider {
+        ses_identity::provide(Provider::new().unwrap(), &self.services())
+    }
 }

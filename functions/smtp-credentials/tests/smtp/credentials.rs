@@ -6,11 +6,14 @@ use std::{
     time::Duration,
 };
 
-use custom_resource::{OUTCOME_UNKNOWN, Secret, Status, testing::Answer};
+use custom_resource::{
+    OUTCOME_UNKNOWN, Secret, Status,
+    testing::{Answer, Asked as _, failed, succeeded},
+};
 use serde_json::{Value, json};
 use smtp_credentials::smtp_password_of;
 
-use crate::world::{KEY_MATERIAL, SECRET, SecretValues, USER, World, failed, succeeded};
+use crate::world::{KEY_MATERIAL, SECRET, SecretValues, USER, World};
 
 const TYPE: &str = "Custom::SmtpCredentials";
 
@@ -143,7 +146,7 @@ async fn a_key_whose_secret_was_not_stored_goes_before_another_is_made() {
 #[tokio::test]
 async fn a_value_that_was_stored_although_nobody_said_so_is_found() {
     let world = World::with_user();
-    world.state().unanswered.insert("put_secret_value".to_owned());
+    world.lose_answer("put_secret_value");
     succeeded(&world.create(TYPE, with_rotation("1")).await, &key(1));
     working(&world, 1);
     assert_eq!(world.keys(), [key(1)]);
@@ -153,7 +156,7 @@ async fn a_value_that_was_stored_although_nobody_said_so_is_found() {
 async fn a_key_whose_answer_was_lost_is_known_by_the_users_tag() {
     let world = World::with_user();
     world.state().keys.get_mut(USER).unwrap().push("AKIAOFSOMEBODY".to_owned());
-    world.state().unanswered.insert("create_access_key".to_owned());
+    world.lose_answer("create_access_key");
     succeeded(&world.create(TYPE, with_rotation("1")).await, &key(2));
     assert_eq!(world.keys(), ["AKIAOFSOMEBODY".to_owned(), key(2)], "the lost key is gone, the other's is not");
     working(&world, 2);
@@ -164,13 +167,13 @@ async fn what_a_function_that_died_left_is_deleted_without_an_id() {
     let world = World::with_user();
     world.state().keys.get_mut(USER).unwrap().push("AKIAOFSOMEBODY".to_owned());
     // It died between making the key and storing it.
-    world.state().unanswered.insert("create_access_key".to_owned());
+    world.lose_answer("create_access_key");
     world.refuse("list_access_keys", "AccessDenied", "not yet");
     let answer = world.create(TYPE, with_rotation("1")).await;
     assert_eq!(answer.status, Status::Failed);
     let world = World::with_user();
     world.state().keys.get_mut(USER).unwrap().push("AKIAOFSOMEBODY".to_owned());
-    world.state().unanswered.insert("create_access_key".to_owned());
+    world.lose_answer("create_access_key");
     let died = world
         .ask_within(|request| request.properties(with_rotation("1")).create(), TYPE, Duration::from_millis(700))
         .await;

@@ -2,8 +2,6 @@
 
 // A test that cannot go on is a test that fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-// The closures of `world::on` are what `?` returns from.
-#![allow(clippy::redundant_closure_call)]
 
 mod credentials;
 mod world;

@@ -1,13 +1,8 @@
 //! IAM and Secrets Manager as far as the types call them, at their service boundary, as strict as the real ones.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
+use std::{collections::BTreeMap, ops::Deref};
 
 use aws_sdk_iam::{
-    error::ErrorMetadata,
     operation::{
         create_access_key::{CreateAccessKeyError, CreateAccessKeyOutput},
         delete_access_key::{DeleteAccessKeyError, DeleteAccessKeyOutput},
@@ -23,11 +18,8 @@ use aws_sdk_secretsmanager::operation::{
     put_secret_value::{PutSecretValueError, PutSecretValueOutput},
     update_secret_version_stage::{UpdateSecretVersionStageError, UpdateSecretVersionStageOutput},
 };
-use aws_smithy_mocks::{MockResponse, RuleMode, mock, mock_client};
-use custom_resource::{
-    Invocation, Provider, Status,
-    testing::{Answer, FakeCloudFormation, RequestBuilder},
-};
+use custom_resource::{Provider, testing::Asked};
+use mocked_services::{MockedServices, client, operation, refuse};
 use serde_json::Value;
 use smtp_credentials::{AccessKeys, Secrets};
 
@@ -52,85 +44,27 @@ pub(crate) struct State {
     pub(crate) user_tags: BTreeMap<String, Tags>,
     pub(crate) made_keys: usize,
     pub(crate) secrets: BTreeMap<String, SecretValues>,
-    /// Operation and region of every call.
-    pub(crate) calls: Vec<(String, String)>,
-    /// What the next call of an operation is refused with: code and message.
-    pub(crate) trouble: Vec<(String, String, String)>,
-    /// Operations that do their work, and of which the answer is lost.
-    pub(crate) unanswered: BTreeSet<String>,
 }
 
-type Refusal = (String, String);
-
-fn refuse<T>(code: &str, message: impl Into<String>) -> Result<T, Refusal> {
-    Err((code.to_owned(), message.into()))
-}
-
-/// The services, their state, and a CloudFormation in front of the types.
+/// The services with their state.
 #[derive(Clone, Default)]
-pub(crate) struct World {
-    state: Arc<Mutex<State>>,
-}
+pub(crate) struct World(MockedServices<State>);
 
-macro_rules! on {
-    ($world:ident, $region:ident, $service:ident, $operation:ident, $error:ty, |$state:ident, $input:ident| $body:block) => {{
-        let (world, region) = ($world.clone(), $region.to_owned());
-        mock!($service::Client::$operation).match_requests(|_| true).then_compute_response(move |$input| {
-            let mut guard = world.state();
-            let $state: &mut State = &mut guard;
-            let $region: &str = &region;
-            let _ = $region;
-            let name = stringify!($operation);
-            $state.calls.push((name.to_owned(), region.clone()));
-            let trouble = $state.trouble.iter().position(|(operation, ..)| operation == name);
-            let outcome = match trouble.map(|at| $state.trouble.remove(at)) {
-                Some((_, code, message)) => Err((code, message)),
-                None => (|| -> Result<_, Refusal> { $body })(),
-            };
-            let outcome = match outcome {
-                Ok(_) if guard.unanswered.remove(name) => refuse("InternalFailure", "the answer was lost"),
-                outcome => outcome,
-            };
-            match outcome {
-                Ok(output) => MockResponse::Output(output),
-                Err((code, message)) => {
-                    // The code decides: a throttled call is a client's error, and repeated all the same.
-                    let code = if code == "InternalFailure" { "Throttling".to_owned() } else { code };
-                    MockResponse::Error(<$error>::generic(ErrorMetadata::builder().code(code).message(message).build()))
-                }
-            }
-        })
-    }};
-}
+impl Deref for World {
+    type Target = MockedServices<State>;
 
-macro_rules! client {
-    ($service:ident, $($rule:ident),+) => {
-        mock_client!($service, RuleMode::MatchAny, [$(&$rule),+], |config| {
-            config.retry_config($service::config::retry::RetryConfig::disabled())
-        })
-    };
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl World {
-    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
     /// With a user that has no key, and an empty secret.
     pub(crate) fn with_user() -> Self {
         let world = Self::default();
         world.state().keys.insert(USER.to_owned(), Vec::new());
         world.state().secrets.insert(SECRET.to_owned(), SecretValues::default());
         world
-    }
-
-    /// Refuses the next call of an operation.
-    pub(crate) fn refuse(&self, operation: &str, code: &str, message: &str) {
-        self.state().trouble.push((operation.to_owned(), code.to_owned(), message.to_owned()));
-    }
-
-    pub(crate) fn calls(&self, operation: &str) -> usize {
-        self.state().calls.iter().filter(|(name, _)| name == operation).count()
     }
 
     pub(crate) fn secret(&self) -> Value {
@@ -144,44 +78,9 @@ impl World {
         self.state().keys.get(USER).cloned().unwrap_or_default()
     }
 
-    /// Sends one request through the provider, and gives the answer.
-    pub(crate) async fn ask(&self, request: impl FnOnce(RequestBuilder) -> Value, resource_type: &str) -> Answer {
-        self.ask_within(request, resource_type, Duration::from_secs(30)).await
-    }
-
-    pub(crate) async fn ask_within(
-        &self,
-        request: impl FnOnce(RequestBuilder) -> Value,
-        resource_type: &str,
-        limit: Duration,
-    ) -> Answer {
-        let cloudformation = FakeCloudFormation::start().await.unwrap();
-        let secrets = self.clone();
-        let secrets = Secrets::connecting(HOME, move |region| secrets.secretsmanager(region));
-        let provider = smtp_credentials::provide(Provider::new().unwrap(), AccessKeys::new(self.iam()), secrets);
-        let event = request(cloudformation.request(resource_type));
-        provider.handle(event, &Invocation::within(limit)).await.unwrap();
-        assert_eq!(cloudformation.violations(), []);
-        cloudformation.take_answers().remove(0)
-    }
-
-    pub(crate) async fn create(&self, resource_type: &str, properties: Value) -> Answer {
-        self.ask(|request| request.properties(properties).create(), resource_type).await
-    }
-
-    pub(crate) async fn update(&self, resource_type: &str, current: &str, properties: Value, old: Value) -> Answer {
-        self.ask(|request| request.properties(properties).update(current, old), resource_type).await
-    }
-
-    pub(crate) async fn delete(&self, resource_type: &str, current: &str, properties: Value) -> Answer {
-        let answer = self.ask(|request| request.properties(properties).delete(current), resource_type).await;
-        assert_eq!((answer.status, answer.physical_resource_id.as_str()), (Status::Success, current), "{answer:?}");
-        answer
-    }
-
     fn iam(&self) -> aws_sdk_iam::Client {
-        let (world, region) = (self, "");
-        let list = on!(world, region, aws_sdk_iam, list_access_keys, ListAccessKeysError, |state, input| {
+        let (services, region) = (&self.0, "");
+        let list = operation!(services, region, aws_sdk_iam, list_access_keys, ListAccessKeysError, |state, input| {
             let user = input.user_name().unwrap_or_default();
             let Some(keys) = state.keys.get(user) else { return refuse("NoSuchEntity", "no such user") };
             let keys = keys.iter().map(|id| {
@@ -189,34 +88,36 @@ impl World {
             });
             Ok(ListAccessKeysOutput::builder().set_access_key_metadata(Some(keys.collect())).build().unwrap())
         });
-        let create = on!(world, region, aws_sdk_iam, create_access_key, CreateAccessKeyError, |state, input| {
-            let user = input.user_name().unwrap_or_default();
-            state.made_keys += 1;
-            let id = format!("AKIAEXAMPLE{:09}", state.made_keys);
-            let secret = format!("{KEY_MATERIAL}/{}", state.made_keys);
-            let Some(keys) = state.keys.get_mut(user) else { return refuse("NoSuchEntity", "no such user") };
-            if keys.len() == 2 {
-                return refuse("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2");
-            }
-            keys.push(id.clone());
-            let key = AccessKey::builder()
-                .user_name(user)
-                .access_key_id(id)
-                .secret_access_key(secret)
-                .status(StatusType::Active);
-            Ok(CreateAccessKeyOutput::builder().access_key(key.build().unwrap()).build())
-        });
-        let delete = on!(world, region, aws_sdk_iam, delete_access_key, DeleteAccessKeyError, |state, input| {
-            let keys = state.keys.get_mut(input.user_name().unwrap_or_default());
-            let Some(keys) = keys else { return refuse("NoSuchEntity", "no such user") };
-            let id = input.access_key_id().unwrap_or_default();
-            if !keys.iter().any(|key| key == id) {
-                return refuse("NoSuchEntity", "no such key");
-            }
-            keys.retain(|key| key != id);
-            Ok(DeleteAccessKeyOutput::builder().build())
-        });
-        let tags = on!(world, region, aws_sdk_iam, list_user_tags, ListUserTagsError, |state, input| {
+        let create =
+            operation!(services, region, aws_sdk_iam, create_access_key, CreateAccessKeyError, |state, input| {
+                let user = input.user_name().unwrap_or_default();
+                state.made_keys += 1;
+                let id = format!("AKIAEXAMPLE{:09}", state.made_keys);
+                let secret = format!("{KEY_MATERIAL}/{}", state.made_keys);
+                let Some(keys) = state.keys.get_mut(user) else { return refuse("NoSuchEntity", "no such user") };
+                if keys.len() == 2 {
+                    return refuse("LimitExceeded", "Cannot exceed quota for AccessKeysPerUser: 2");
+                }
+                keys.push(id.clone());
+                let key = AccessKey::builder()
+                    .user_name(user)
+                    .access_key_id(id)
+                    .secret_access_key(secret)
+                    .status(StatusType::Active);
+                Ok(CreateAccessKeyOutput::builder().access_key(key.build().unwrap()).build())
+            });
+        let delete =
+            operation!(services, region, aws_sdk_iam, delete_access_key, DeleteAccessKeyError, |state, input| {
+                let keys = state.keys.get_mut(input.user_name().unwrap_or_default());
+                let Some(keys) = keys else { return refuse("NoSuchEntity", "no such user") };
+                let id = input.access_key_id().unwrap_or_default();
+                if !keys.iter().any(|key| key == id) {
+                    return refuse("NoSuchEntity", "no such key");
+                }
+                keys.retain(|key| key != id);
+                Ok(DeleteAccessKeyOutput::builder().build())
+            });
+        let tags = operation!(services, region, aws_sdk_iam, list_user_tags, ListUserTagsError, |state, input| {
             let user = input.user_name().unwrap_or_default();
             if !state.keys.contains_key(user) {
                 return refuse("NoSuchEntity", "no such user");
@@ -227,7 +128,7 @@ impl World {
                 .map(|(key, value)| aws_sdk_iam::types::Tag::builder().key(key).value(value).build().unwrap());
             Ok(ListUserTagsOutput::builder().set_tags(Some(tags.collect())).build().unwrap())
         });
-        let tag = on!(world, region, aws_sdk_iam, tag_user, TagUserError, |state, input| {
+        let tag = operation!(services, region, aws_sdk_iam, tag_user, TagUserError, |state, input| {
             let user = input.user_name().unwrap_or_default().to_owned();
             if !state.keys.contains_key(&user) {
                 return refuse("NoSuchEntity", "no such user");
@@ -241,7 +142,7 @@ impl World {
             }
             Ok(TagUserOutput::builder().build())
         });
-        let untag = on!(world, region, aws_sdk_iam, untag_user, UntagUserError, |state, input| {
+        let untag = operation!(services, region, aws_sdk_iam, untag_user, UntagUserError, |state, input| {
             let user = input.user_name().unwrap_or_default();
             if !state.keys.contains_key(user) {
                 return refuse("NoSuchEntity", "no such user");
@@ -255,38 +156,55 @@ impl World {
     }
 
     fn secretsmanager(&self, region: &str) -> aws_sdk_secretsmanager::Client {
-        let world = self;
-        let get = on!(world, region, aws_sdk_secretsmanager, get_secret_value, GetSecretValueError, |state, input| {
-            let values = state.secrets.get(input.secret_id().unwrap_or_default());
-            let wanted = values.and_then(|values| match input.version_stage() {
-                Some("AWSPREVIOUS") => values.previous.clone(),
-                _ => values.current.clone(),
-            });
-            let found = values.and_then(|values| values.versions.iter().find(|(id, _)| Some(id) == wanted.as_ref()));
-            match found {
-                Some((id, text)) => Ok(GetSecretValueOutput::builder().version_id(id).secret_string(text).build()),
-                None => refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value"),
-            }
-        });
-        let put = on!(world, region, aws_sdk_secretsmanager, put_secret_value, PutSecretValueError, |state, input| {
-            let Some(values) = state.secrets.get_mut(input.secret_id().unwrap_or_default()) else {
-                return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
-            };
-            let id = input.client_request_token().unwrap_or_default().to_owned();
-            assert!((32..=64).contains(&id.len()), "{id}");
-            let text = input.secret_string().unwrap_or_default().to_owned();
-            match values.versions.iter().find(|(version, _)| *version == id) {
-                Some((_, there)) if *there == text => {}
-                Some(_) => return refuse("ResourceExistsException", "another value has this token"),
-                None => {
-                    values.versions.push((id.clone(), text));
-                    values.previous = values.current.replace(id);
+        let services = &self.0;
+        let get = operation!(
+            services,
+            region,
+            aws_sdk_secretsmanager,
+            get_secret_value,
+            GetSecretValueError,
+            |state, input| {
+                let values = state.secrets.get(input.secret_id().unwrap_or_default());
+                let wanted = values.and_then(|values| match input.version_stage() {
+                    Some("AWSPREVIOUS") => values.previous.clone(),
+                    _ => values.current.clone(),
+                });
+                let found =
+                    values.and_then(|values| values.versions.iter().find(|(id, _)| Some(id) == wanted.as_ref()));
+                match found {
+                    Some((id, text)) => Ok(GetSecretValueOutput::builder().version_id(id).secret_string(text).build()),
+                    None => {
+                        refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value")
+                    }
                 }
             }
-            Ok(PutSecretValueOutput::builder().build())
-        });
-        let restore = on!(
-            world,
+        );
+        let put = operation!(
+            services,
+            region,
+            aws_sdk_secretsmanager,
+            put_secret_value,
+            PutSecretValueError,
+            |state, input| {
+                let Some(values) = state.secrets.get_mut(input.secret_id().unwrap_or_default()) else {
+                    return refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+                };
+                let id = input.client_request_token().unwrap_or_default().to_owned();
+                assert!((32..=64).contains(&id.len()), "{id}");
+                let text = input.secret_string().unwrap_or_default().to_owned();
+                match values.versions.iter().find(|(version, _)| *version == id) {
+                    Some((_, there)) if *there == text => {}
+                    Some(_) => return refuse("ResourceExistsException", "another value has this token"),
+                    None => {
+                        values.versions.push((id.clone(), text));
+                        values.previous = values.current.replace(id);
+                    }
+                }
+                Ok(PutSecretValueOutput::builder().build())
+            }
+        );
+        let restore = operation!(
+            services,
             region,
             aws_sdk_secretsmanager,
             update_secret_version_stage,
@@ -304,15 +222,10 @@ impl World {
     }
 }
 
-/// The answer is FAILED with this id, and its reason has this text.
-#[track_caller]
-pub(crate) fn failed(answer: &Answer, physical_id: &str, reason: &str) {
-    assert_eq!((answer.status, answer.physical_resource_id.as_str()), (Status::Failed, physical_id), "{answer:?}");
-    assert!(answer.reason.contains(reason), "{}", answer.reason);
-}
-
-/// The answer is SUCCESS with this id.
-#[track_caller]
-pub(crate) fn succeeded(answer: &Answer, physical_id: &str) {
-    assert_eq!((answer.status, answer.physical_resource_id.as_str()), (Status::Success, physical_id), "{answer:?}");
+impl Asked for World {
+    fn provider(&self) -> Provider {
+        let secrets = self.clone();
+        let secrets = Secrets::connecting(HOME, move |region| secrets.secretsmanager(region));
+        smtp_credentials::provide(Provider::new().unwrap(), AccessKeys::new(self.iam()), secrets)
+    }
 }
