@@ -53,7 +53,9 @@ impl Case {
     pub(crate) fn work(self) -> &'static str {
         match self {
             Self::Empty => "nothing",
-            Self::Certificate => "requests a certificate (`Custom::Certificate` without a zone), answers",
+            Self::Certificate => {
+                "looks for its certificate, requests one (`Custom::Certificate` without a zone), answers"
+            }
             Self::Identity => "looks for, makes and verifies an identity (`Custom::DomainIdentity`), answers",
             Self::Smtp => "computes an SMTP password (`Custom::SMTPPW`), answers",
             Self::Image => "lists 40 images and chooses one (`Custom::FindAMI`), answers",
@@ -130,13 +132,7 @@ impl Case {
     pub(crate) fn script(self) -> Result<Script> {
         let rules = match self {
             Self::Empty | Self::Smtp | Self::LastResort => Vec::new(),
-            Self::Certificate => vec![rule(
-                "acm RequestCertificate",
-                &["CertificateManager.RequestCertificate"],
-                200,
-                &[("Content-Type", "application/x-amz-json-1.1")],
-                json!({"CertificateArn": CERTIFICATE}).to_string(),
-            )],
+            Self::Certificate => certificate_rules(),
             Self::Identity => identity_rules(),
             Self::Image => vec![rule(
                 "ec2 DescribeImages",
@@ -184,7 +180,7 @@ impl Case {
     fn calls(self) -> &'static [(&'static str, u64)] {
         match self {
             Self::Empty | Self::Smtp | Self::LastResort => &[],
-            Self::Certificate => &[("acm RequestCertificate", 1)],
+            Self::Certificate => &[("acm ListCertificates", 1), ("acm RequestCertificate", 1)],
             Self::Identity => {
                 &[("sesv2 GetEmailIdentity", 1), ("sesv2 CreateEmailIdentity", 1), ("ses VerifyDomainIdentity", 1)]
             }
@@ -261,6 +257,40 @@ fn rule(call: &str, request: &[&str], status: u16, headers: &[(&str, &str)], bod
         headers: headers.collect(),
         body,
     }
+}
+
+fn certificate_rules() -> Vec<Rule> {
+    let json_type = ("Content-Type", "application/x-amz-json-1.1");
+    let other = |number: u8| {
+        json!({
+            "CertificateArn": format!("arn:aws:acm:eu-central-1:123456789012:certificate/{number:08x}-89ab-cdef-0123-456789abcdef"),
+            "DomainName": format!("www{number}.example.org"),
+            "SubjectAlternativeNameSummaries": [format!("www{number}.example.org"), format!("app{number}.example.org")],
+            "HasAdditionalSubjectAlternativeNames": false,
+            "Status": "ISSUED",
+            "Type": "AMAZON_ISSUED",
+            "KeyAlgorithm": "RSA-2048",
+            "KeyUsages": ["DIGITAL_SIGNATURE", "KEY_ENCIPHERMENT"],
+            "ExtendedKeyUsages": ["TLS_WEB_SERVER_AUTHENTICATION", "TLS_WEB_CLIENT_AUTHENTICATION"],
+            "InUse": true,
+            "RenewalEligibility": "ELIGIBLE",
+            "NotBefore": 1_788_220_800.0,
+            "NotAfter": 1_822_521_599.0,
+            "CreatedAt": 1_788_249_600.5,
+            "IssuedAt": 1_788_249_700.5,
+        })
+    };
+    let listed = json!({"CertificateSummaryList": (1..=10).map(other).collect::<Vec<_>>()});
+    vec![
+        rule("acm ListCertificates", &["CertificateManager.ListCertificates"], 200, &[json_type], listed.to_string()),
+        rule(
+            "acm RequestCertificate",
+            &["CertificateManager.RequestCertificate"],
+            200,
+            &[json_type],
+            json!({"CertificateArn": CERTIFICATE}).to_string(),
+        ),
+    ]
 }
 
 fn identity_rules() -> Vec<Rule> {
@@ -369,7 +399,8 @@ mod tests {
             json!({"Status": status, "PhysicalResourceId": id, "Data": {"CertificateArn": id}}).to_string()
         };
         let check = |answers: Vec<String>, number: u64| {
-            let calls = BTreeMap::from([("acm RequestCertificate".to_owned(), number)]);
+            let calls = [("acm ListCertificates".to_owned(), 2), ("acm RequestCertificate".to_owned(), number)];
+            let calls = BTreeMap::from(calls);
             Case::Certificate.check(2, &[], &Played { calls, answers, ..Played::default() })
         };
         let right = answer("SUCCESS", CERTIFICATE);

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{
     case::Case,
     endpoint::Endpoint,
-    life::{Life, Manner, Subject, live},
+    life::{Life, Manner, Subject, Turns, live},
     processor::{ControlGroups, Mode},
     python::Python,
     statistics::{figure, grouped, median, milliseconds},
@@ -43,10 +43,20 @@ struct Entrant {
 }
 
 impl Entrant {
-    fn live(&mut self, mode: Mode, megabytes: u64, groups: Option<&ControlGroups>) -> Result<Life> {
+    /// Comes before every life.
+    fn prepare(&mut self) -> Result<()> {
+        self.endpoint.play(&self.script)
+    }
+
+    fn live(
+        &mut self,
+        mode: Mode,
+        megabytes: u64,
+        groups: Option<&ControlGroups>,
+        turns: Option<&Turns>,
+    ) -> Result<Life> {
         let name = format!("{:?}-{:?}", self.case, self.language).to_lowercase();
-        let manner = Manner { mode, groups, megabytes, timeout: TIMEOUT };
-        self.endpoint.play(&self.script)?;
+        let manner = Manner { mode, groups, megabytes, timeout: TIMEOUT, turns };
         let events = [self.event.clone(), self.event.clone()];
         let life = live(&name, &self.subject, manner, &events, &self.log)?;
         let played = self.endpoint.take()?;
@@ -164,7 +174,8 @@ pub(crate) fn measure(workshop: &Workshop, wanted: &Wanted) -> Result<ColdStarts
             eprint!("\rmemory curve: run {run} of {}  ", wanted.runs);
             for (place, entrant) in entrants.iter_mut().enumerate() {
                 for (size, megabytes) in SIZES.into_iter().enumerate() {
-                    lives[place * SIZES.len() + size].push(entrant.live(Mode::Burst, megabytes, groups)?);
+                    entrant.prepare()?;
+                    lives[place * SIZES.len() + size].push(entrant.live(Mode::Burst, megabytes, groups, None)?);
                 }
             }
         }
@@ -190,23 +201,26 @@ pub(crate) fn measure(workshop: &Workshop, wanted: &Wanted) -> Result<ColdStarts
     })
 }
 
-/// Everybody once. What has only its share of the processor from the start leaves the rest to others, so Python, which needs seconds then, goes at the
-/// same time; everything else goes alone.
+/// Everybody once. Python needs seconds with its share of the processor, and leaves the rest to others, so all of it goes at the same time then;
+/// everything else goes alone, and so does every initialisation with a whole processor.
 fn round(entrants: &mut [Entrant], lives: &mut [Vec<Life>], mode: Mode, groups: Option<&ControlGroups>) -> Result<()> {
     let (mut alone, mut together) = (Vec::new(), Vec::new());
     for pair in entrants.iter_mut().zip(lives) {
-        let is_patient = mode == Mode::Slow && pair.0.language == Language::Python;
+        pair.0.prepare()?;
+        let is_patient = mode != Mode::Full && pair.0.language == Language::Python;
         if is_patient { together.push(pair) } else { alone.push(pair) }
     }
     for (entrant, lives) in alone {
-        lives.push(entrant.live(mode, entrant.case.megabytes(), groups)?);
+        lives.push(entrant.live(mode, entrant.case.megabytes(), groups, None)?);
     }
+    let turns = (mode == Mode::Burst).then(|| Turns::of(together.len()));
     thread::scope(|scope| {
         let lived: Vec<_> = together
             .into_iter()
             .map(|(entrant, lives)| {
+                let turns = turns.as_ref();
                 scope.spawn(move || {
-                    lives.push(entrant.live(mode, entrant.case.megabytes(), groups)?);
+                    lives.push(entrant.live(mode, entrant.case.megabytes(), groups, turns)?);
                     Ok(())
                 })
             })

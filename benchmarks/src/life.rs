@@ -6,6 +6,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{Barrier, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -42,6 +43,40 @@ pub(crate) struct Manner<'a> {
     pub(crate) megabytes: u64,
     /// How long an event may take.
     pub(crate) timeout: Duration,
+    /// With whom it takes turns, if others are measured at the same time.
+    pub(crate) turns: Option<&'a Turns>,
+}
+
+/// Lets some be measured at the same time when they have only their shares of the processor: each initialises alone, with a whole one, and waits for the
+/// others; then all get their events.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    alone: Mutex<()>,
+    ready: Barrier,
+}
+
+/// A turn. Whoever fails must not keep the others waiting, so it ends when it is dropped.
+struct Turn<'a> {
+    turns: &'a Turns,
+    alone: Option<MutexGuard<'a, ()>>,
+}
+
+impl Turns {
+    /// For so many.
+    pub(crate) fn of(number: usize) -> Self {
+        Self { alone: Mutex::new(()), ready: Barrier::new(number) }
+    }
+
+    fn take(&self) -> Turn<'_> {
+        Turn { turns: self, alone: Some(self.alone.lock().unwrap_or_else(PoisonError::into_inner)) }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        drop(self.alone.take());
+        self.turns.ready.wait();
+    }
 }
 
 /// What was seen.
@@ -83,7 +118,8 @@ pub(crate) fn live(name: &str, subject: &Subject, manner: Manner<'_>, events: &[
 }
 
 fn try_to_live(name: &str, subject: &Subject, manner: Manner<'_>, events: &[Value], log: &Path) -> Result<Life> {
-    let Manner { mode, groups, megabytes, timeout } = manner;
+    let Manner { mode, groups, megabytes, timeout, turns } = manner;
+    let turn = turns.map(Turns::take);
     let api = RuntimeApi::start()?;
     let output = fs::File::create(log).with_context(|| format!("write {}", log.display()))?;
     let group = match groups {
@@ -117,6 +153,7 @@ fn try_to_live(name: &str, subject: &Subject, manner: Manner<'_>, events: &[Valu
     if let Some(group) = group.as_ref().filter(|_| mode == Mode::Burst) {
         group.limit(Some(megabytes))?;
     }
+    drop(turn);
     let (mut took, mut answers) = (Vec::new(), Vec::new());
     for (place, event) in events.iter().enumerate() {
         if place > 0 {
@@ -189,6 +226,21 @@ fn peak(status: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everybody_goes_on_when_the_last_is_ready_or_has_failed() {
+        let (turns, ready) = (Turns::of(3), Mutex::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    let turn = turns.take();
+                    *ready.lock().unwrap() += 1;
+                    drop(turn);
+                    assert_eq!(*ready.lock().unwrap(), 3);
+                });
+            }
+        });
+    }
 
     #[test]
     fn the_peak_of_memory_is_read() {

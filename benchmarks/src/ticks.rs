@@ -74,8 +74,13 @@ fn of_pool(workshop: &Workshop, pool: Pool, mode: Mode, runs: usize) -> Result<L
     let case = Case::Lifecycle;
     let subject = workshop.function(case.function(), endpoint.ports, case.variables(endpoint.ports))?;
     let event = case.event(endpoint.ports)?;
-    let manner =
-        Manner { mode, groups: workshop.groups.as_ref(), megabytes: case.megabytes(), timeout: case.timeout() };
+    let manner = Manner {
+        mode,
+        groups: workshop.groups.as_ref(),
+        megabytes: case.megabytes(),
+        timeout: case.timeout(),
+        turns: None,
+    };
     let mut seen: Vec<(Life, Played)> = Vec::new();
     for _ in 0..runs {
         endpoint.play(&pool.script()?)?;
