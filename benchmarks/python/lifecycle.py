@@ -1,4 +1,4 @@
-"""A tick over a pool in which there is nothing to do: asks what the Rust function asks, and finds every server as it should be."""
+"""A tick over a pool with nothing to do: asks what the Rust function asks, and finds every server as it should be."""
 
 import hashlib
 import json

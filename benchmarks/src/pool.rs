@@ -108,14 +108,35 @@ impl Pool {
         Ok(Script { rules, refusing, hanging })
     }
 
-    /// Whether an answer to a tick says what is true of this pool, and that nothing was to be done for those who serve.
+    /// Whether an answer to a tick says what is true of this pool, and that nothing was done.
     pub(crate) fn check(self, answer: &Value) -> Result<()> {
+        let answered = self.answered(answer)?;
+        let living = self.servers - self.dead;
+        anyhow::ensure!(answered == living, "of {living} living servers {answered} answered in time");
+        Ok(())
+    }
+
+    /// How many servers answered in a tick's time. Whoever did not is asked first in another tick; nothing may follow from it in this one.
+    ///
+    /// # Errors
+    /// When something else than that was not as it should be.
+    pub(crate) fn answered(self, answer: &Value) -> Result<usize> {
         let is_empty = |what: &str| answer[what].as_array().is_some_and(Vec::is_empty);
         let servers = answer["servers"].as_array().context("the answer lists no servers")?;
         let in_state = |state: &str| servers.iter().filter(|server| server["state"] == state).count();
         let (serving, unreachable) = (in_state("serving"), in_state("unreachable"));
+        // Everybody who answers has one lesson with so many people; Python says only of each how many there are.
+        let has_people = |server: &&Value| {
+            let people = server.pointer("/load/participants").unwrap_or(&server["participants"]);
+            people.as_u64() == Some(PEOPLE as u64)
+        };
+        let answered = servers.iter().filter(has_people).count();
+        let is_complete = answered == self.servers - self.dead;
         anyhow::ensure!(
-            servers.len() == self.servers && serving == self.servers - self.dead && unreachable == self.dead,
+            servers.len() == self.servers
+                && serving + unreachable == self.servers
+                && answered + self.dead <= self.servers
+                && (!is_complete || unreachable == self.dead),
             "of {} servers {} are dead; the tick found {}, {serving} serving and {unreachable} unreachable: {:.2000}",
             self.servers,
             self.dead,
@@ -128,7 +149,7 @@ impl Pool {
             answer["actions"].to_string(),
             answer["unread"].to_string()
         );
-        Ok(())
+        Ok(answered)
     }
 
     fn group(self) -> String {
@@ -402,13 +423,17 @@ mod tests {
     #[test]
     fn a_wrong_answer_is_found_out() {
         let pool = Pool { servers: 2, dead: 1, death: Death::Refusing };
-        let answer = |states: &[&str], actions: Value| {
-            let servers: Vec<Value> = states.iter().map(|state| json!({"state": state})).collect();
-            pool.check(&json!({"servers": servers, "actions": actions, "unread": []}))
+        let answer = |servers: Value, actions: Value| {
+            pool.answered(&json!({"servers": servers, "actions": actions, "unread": []})).ok()
         };
-        assert!(answer(&["serving", "unreachable"], json!([])).is_ok());
-        assert!(answer(&["serving", "serving"], json!([])).is_err());
-        assert!(answer(&["serving"], json!([])).is_err());
-        assert!(answer(&["serving", "unreachable"], json!([{"step": "cordon"}])).is_err());
+        let server = |state: &str, people: u64| json!({"state": state, "load": {"participants": people}});
+        let (living, dead) = (server("serving", 25), server("unreachable", 0));
+        assert_eq!(answer(json!([living, dead]), json!([])), Some(1));
+        assert_eq!(answer(json!([server("serving", 0), dead]), json!([])), Some(0), "it was not asked in time");
+        assert_eq!(answer(json!([living, living]), json!([])), None);
+        assert_eq!(answer(json!([living, server("draining", 0)]), json!([])), None);
+        assert_eq!(answer(json!([living]), json!([])), None);
+        assert_eq!(answer(json!([living, dead]), json!([{"step": "cordon"}])), None);
+        assert!(pool.check(&json!({"servers": [server("serving", 0), dead], "actions": [], "unread": []})).is_err());
     }
 }
