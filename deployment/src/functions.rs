@@ -123,7 +123,15 @@ pub async fn discover(workspace_root: &Path) -> Result<Vec<String>, BuildError> 
 ///
 /// When a function does not build or the results cannot be written.
 pub async fn build(workspace_root: &Path) -> Result<Vec<Bootstrap>, BuildError> {
-    let names = discover(workspace_root).await?;
+    build_named(workspace_root, discover(workspace_root).await?).await
+}
+
+/// As [`build`], for these packages, each with an executable of its name; they need not be functions.
+///
+/// # Errors
+///
+/// As [`build`].
+pub async fn build_named(workspace_root: &Path, names: Vec<String>) -> Result<Vec<Bootstrap>, BuildError> {
     let executables = compile(workspace_root, &names).await?;
     let mut bootstraps = Vec::with_capacity(names.len());
     for name in names {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use reqwest::Method;
+use reqwest::{Method, header::CONNECTION};
 use secrecy::SecretString;
 use tokio::time::Instant;
 use tracing::debug;
@@ -34,6 +34,17 @@ pub struct Client {
     transport: Transport,
     address: Address,
     secret: SecretString,
+    after_status: AfterStatus,
+}
+
+/// What becomes of the connection to a server once it has told its status, which is the last that it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AfterStatus {
+    /// It is kept for the next questions: they need no handshake, which is most of what a question costs.
+    #[default]
+    Keep,
+    /// It is closed: a process may have only so many files open.
+    Close,
 }
 
 impl Client {
@@ -42,7 +53,13 @@ impl Client {
     /// # Errors
     /// When `url` is not the address of an API.
     pub fn new(transport: Transport, url: &str, secret: SecretString) -> Result<Self, NotAnAddress> {
-        Ok(Self { transport, address: Address::parse(url)?, secret })
+        Ok(Self { transport, address: Address::parse(url)?, secret, after_status: AfterStatus::default() })
+    }
+
+    /// The same, with another end of the connection.
+    #[must_use]
+    pub fn after_status(self, after_status: AfterStatus) -> Self {
+        Self { after_status, ..self }
     }
 
     /// All meetings that the server lists, breakout rooms included.
@@ -79,7 +96,7 @@ impl Client {
             })
         };
         let url = self.address.on_host(&pool_status::path(&self.secret));
-        let answer = match self.get(url, deadline, STATUS_LIMIT).await {
+        let answer = match self.get(url, deadline, STATUS_LIMIT, self.after_status).await {
             Ok(answer) => answer,
             Err(error) => return silent(error),
         };
@@ -95,14 +112,26 @@ impl Client {
 
     async fn ask(&self, call: &str, query: &str, deadline: Instant, limit: usize) -> Result<Answer, Error> {
         let url = self.address.call(&signed(call, query, &self.secret));
-        let answer = self.get(url, deadline, limit).await?;
+        let answer = self.get(url, deadline, limit, AfterStatus::Keep).await?;
         debug!(host = self.address.host(), call, status = answer.status, "answered");
         if answer.status == 200 { Ok(answer) } else { Err(Error::Status(answer.status)) }
     }
 
-    async fn get(&self, url: reqwest::Url, deadline: Instant, limit: usize) -> Result<Answer, TransportError> {
+    async fn get(
+        &self,
+        url: reqwest::Url,
+        deadline: Instant,
+        limit: usize,
+        afterwards: AfterStatus,
+    ) -> Result<Answer, TransportError> {
         let deadline = deadline.min(Instant::now() + TIMEOUT);
-        let request = || self.transport.request(Method::GET, url.clone());
+        let request = || {
+            let request = self.transport.request(Method::GET, url.clone());
+            match afterwards {
+                AfterStatus::Keep => request,
+                AfterStatus::Close => request.header(CONNECTION, "close"),
+            }
+        };
         match self.transport.send(request(), deadline, limit).await {
             // The connection was kept from the last tick and the server has closed it since.
             Err(TransportError::Interrupted(_)) => self.transport.send(request(), deadline, limit).await,

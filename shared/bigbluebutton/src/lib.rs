@@ -50,7 +50,7 @@ mod xml;
 
 pub use address::{Address, NotAnAddress};
 pub use body::Body;
-pub use client::Client;
+pub use client::{AfterStatus, Client};
 pub use envelope::Failure;
 pub use error::Error;
 pub use meetings::Meeting;

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{Router, http::StatusCode, response::Redirect};
 use bigbluebutton::{
-    Client, Error, PoolStatus, Recordings, Transport, TransportError, TransportOptions,
+    AfterStatus, Client, Error, PoolStatus, Recordings, Transport, TransportError, TransportOptions,
     pool_status::Silence,
     testing::{Agent, Clock, NewMeeting, Reach, Role, Server, Servers, StandIn},
 };
@@ -250,4 +250,39 @@ async fn a_kept_connection_that_broke_is_replaced_once() {
     assert_eq!(client.meetings(soon()).await.unwrap(), []);
     assert!(matches!(client.meetings(soon()).await, Err(Error::Transport(TransportError::Interrupted(_)))));
     server.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_is_closed_after_the_status_if_it_is_not_to_be_kept() {
+    for (after_status, is_kept) in [(AfterStatus::Keep, true), (AfterStatus::Close, false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/bigbluebutton/api", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let body = "<response><returncode>SUCCESS</returncode><meetings/></response>";
+            let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+            let mut request = [0; 4096];
+            let (mut connection, _) = listener.accept().await.unwrap();
+            for _ in 0..2 {
+                assert!(connection.read(&mut request).await.unwrap() > 0);
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+            if is_kept {
+                assert!(
+                    connection.read(&mut request).await.unwrap() > 0,
+                    "the next question comes on the same connection"
+                );
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            } else {
+                assert_eq!(connection.read(&mut request).await.unwrap(), 0, "it was left open");
+            }
+        });
+        let client = Client::new(Transport::new(&TransportOptions::default()).unwrap(), &url, SECRET.into()).unwrap();
+        let client = client.after_status(after_status);
+        assert_eq!(client.meetings(soon()).await.unwrap(), []);
+        assert_eq!(client.pool_status(SystemTime::now(), soon()).await, PoolStatus::Silent(Silence::Unreadable));
+        if is_kept {
+            assert_eq!(client.meetings(soon()).await.unwrap(), []);
+        }
+        server.await.unwrap();
+    }
 }

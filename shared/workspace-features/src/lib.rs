@@ -1,4 +1,4 @@
-//! No code: the features of dependencies that the workspace's tests turn on, turned on for the `bbb` command too.
+//! No code: the features of dependencies that the workspace's tests turn on, turned on for the `bbb` command and the benchmarks too.
 //!
 //! Cargo compiles a dependency once for every set of features it is asked for. The tests ask for more of the AWS SDK than the command does,
 //! so that `cargo run` after `cargo test --workspace` would compile the SDK, and everything built on it, a second time: minutes on two

@@ -5,7 +5,7 @@ use std::{
     time::SystemTime,
 };
 
-use bigbluebutton::{Client, Error, PoolStatus, SecretString};
+use bigbluebutton::{AfterStatus, Client, Error, PoolStatus, SecretString};
 use custom_resource::with_causes;
 use futures_util::{StreamExt as _, stream};
 use server_pool::{Answer, InstanceId, InstanceState, Lifecycle, Meeting, Meetings, Settings, Status, World, tag};
@@ -15,6 +15,13 @@ use crate::clients::{Clients, moment};
 
 /// How many servers are asked at the same time. Lambda lets a process have 1,024 files open, and each answer is held in memory while it is read.
 const AT_ONCE: usize = 64;
+
+/// To how many servers a connection is kept from one tick to the next. The rest of the 1,024 files is for those that are asked at the moment, for AWS and
+/// Scalelite, and for connections to servers that have gone since, which end when they have been idle for a while.
+const KEPT: usize = 768;
+
+/// What Lambda lets a process have open, with something left for everything but servers.
+const _: () = assert!(KEPT + AT_ONCE + 128 < 1_024);
 
 /// How long one server may take with all its answers, so that a few dead ones do not use up the time for the others.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -30,6 +37,7 @@ pub(crate) struct Questions(Vec<Question>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Question {
     instance: InstanceId,
+    after_status: AfterStatus,
     /// Also its recordings, as far as BigBlueButton lists them. The list is long, and counts only for a server that is to leave.
     recordings: bool,
 }
@@ -64,7 +72,12 @@ impl Questions {
         let mut questions: Vec<Question> = all
             .into_iter()
             .filter(|id| !may_be_new(id) && may_answer(id))
-            .map(|instance| Question { recordings: !stays(world, &instance), instance })
+            .enumerate()
+            .map(|(place, instance)| Question {
+                after_status: after_status(place),
+                recordings: !stays(world, &instance),
+                instance,
+            })
             .collect();
         if !questions.is_empty() {
             let minute = usize::try_from(world.now.unix() / 60).unwrap_or_default();
@@ -76,7 +89,8 @@ impl Questions {
 
     /// These instances' meetings.
     pub(crate) fn of_meetings(instances: Vec<InstanceId>) -> Self {
-        Self(instances.into_iter().map(|instance| Question { instance, recordings: false }).collect())
+        let question = |(place, instance)| Question { after_status: after_status(place), instance, recordings: false };
+        Self(instances.into_iter().enumerate().map(question).collect())
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -98,7 +112,9 @@ impl Questions {
             let deadline = deadline.min(Instant::now() + PATIENCE);
             let url = clients.scheme.of(&settings.url(&question.instance));
             let answer = match Client::new(clients.transport.clone(), &url, secret.clone()) {
-                Ok(client) => question.put(&client, clients.clock.now(), deadline).await,
+                Ok(client) => {
+                    question.put(&client.after_status(question.after_status), clients.clock.now(), deadline).await
+                }
                 Err(error) => Answer { meetings: unreachable(&error), ..Answer::default() },
             };
             Some((question.instance.clone(), answer))
@@ -113,6 +129,11 @@ impl Questions {
         };
         Self(self.0.iter().filter(refused).cloned().collect())
     }
+}
+
+/// What becomes of the connection to a server, by its place in the order of ids, which changes little from tick to tick.
+fn after_status(place: usize) -> AfterStatus {
+    if place < KEPT { AfterStatus::Keep } else { AfterStatus::Close }
 }
 
 /// Whether a server is in service, or on its way there, and nobody wants it to leave.
@@ -164,4 +185,19 @@ fn meeting(listed: &bigbluebutton::Meeting, now: SystemTime) -> Meeting {
 
 fn unreachable(error: &(dyn std::error::Error + 'static)) -> Meetings {
     Meetings::Unreachable { why: with_causes(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_to_thousands_of_servers_are_not_all_kept() {
+        for servers in [1, KEPT, KEPT + 1, 3_000] {
+            let ids = (0..servers).map(|server| format!("i-{server:017x}").parse().unwrap()).collect();
+            let Questions(questions) = Questions::of_meetings(ids);
+            let kept = questions.iter().filter(|question| question.after_status == AfterStatus::Keep).count();
+            assert_eq!((questions.len(), kept), (servers, servers.min(KEPT)));
+        }
+    }
 }

@@ -1,0 +1,5 @@
+"""Answers every event with nothing: what awslambdaric itself costs."""
+
+
+def handler(event, context):
+    return None
