@@ -137,6 +137,10 @@ impl Aws {
         aws_sdk_cloudwatch::Client::new(&self.config)
     }
 
+    pub(crate) fn ecr(&self) -> aws_sdk_ecr::Client {
+        aws_sdk_ecr::Client::new(&self.config)
+    }
+
     pub(crate) fn ecs(&self) -> aws_sdk_ecs::Client {
         aws_sdk_ecs::Client::new(&self.config)
     }
