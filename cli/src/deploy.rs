@@ -23,7 +23,7 @@ use crate::exit::{FAILURE, REFUSED, SUCCESS, refused};
 use crate::follow::{self, Ended};
 use crate::global::{Format, Global};
 use crate::images::{self, WhereTo};
-use crate::preflight::{self, Finding, Given, pair};
+use crate::preflight::{self, Finding, Found, Given, pair};
 use crate::stdout;
 use crate::{prompt, workspace};
 
@@ -97,11 +97,12 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
     let kept = keeps.map(|stack| stack.parameters.clone()).unwrap_or_default();
     questions::answer(&templates, &kept, &mut given).await?;
     templates.check(&kept, &given, &aws.region)?;
-    let findings = preflight::findings(&aws, &templates, &kept, &given).await;
-    preflight::say(&findings, console);
-    if findings.iter().any(Finding::refuses) {
+    let found = preflight::findings(&aws, &templates, &kept, &given).await;
+    preflight::say(&found.findings, console);
+    if found.findings.iter().any(Finding::refuses) {
         return Err(refused("what was found above has to be put right first"));
     }
+    make_roles(&aws, &found, &arguments, console).await?;
     let replace_failed = may_replace(existing.as_ref(), &arguments).await?;
 
     if arguments.copy_images {
@@ -147,6 +148,21 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         return Ok(failure(&ended, name, global, console));
     }
     ending::success(&aws, name, Some(&change_set), global, console).await
+}
+
+/// Makes the services' roles that are not there, if that is agreed to. Without them a deployment may succeed all the same.
+async fn make_roles(aws: &Aws, found: &Found, arguments: &Arguments, console: &Console) -> anyhow::Result<()> {
+    let may_make = found.lacks_roles()
+        && !arguments.dry_run
+        && (arguments.yes
+            || (prompt::is_possible() && prompt::agrees("Make the roles that services of AWS lack?").await?));
+    if may_make {
+        match found.make_roles(aws).await {
+            Ok(()) => console.done("the services of AWS have their roles"),
+            Err(why) => console.warn(&why),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a stack of this status has parameters that an update keeps.
