@@ -7,6 +7,8 @@ pub(crate) mod parameters;
 mod questions;
 mod sources;
 
+pub(crate) use sources::stack_before;
+
 use anyhow::Context as _;
 use aws_sdk_cloudformation::types::StackStatus;
 use clap::Args;
@@ -20,7 +22,8 @@ use crate::console::Console;
 use crate::exit::{FAILURE, REFUSED, SUCCESS, refused};
 use crate::follow::{self, Ended};
 use crate::global::{Format, Global};
-use crate::preflight::{self, Finding, Given, pair};
+use crate::images::{self, WhereTo};
+use crate::preflight::{self, Finding, Found, Given, pair};
 use crate::stdout;
 use crate::{prompt, workspace};
 
@@ -31,6 +34,7 @@ use crate::{prompt, workspace};
         bbb deploy                                      ask for what is needed\n  \
         bbb deploy --parameters meet.json --yes         ask nothing\n  \
         bbb deploy --stack-name exam --parameter BBBDomainName=exam.example.org --parameter BBBHostedZone=Z0123456789ABC\n  \
+        bbb deploy --copy-images                        take the containers' images from this account instead of from Docker Hub\n  \
         bbb deploy --dry-run                            show what would change, and change nothing\n\n\
     A file of parameters is {{\"Parameters\": {{\"Name\": \"value\"}}}}, the same without \"Parameters\", or the list that the AWS CLI takes.\n\
     What is not given keeps its value, or has the template's default: docs/parameters.md.\n\n\
@@ -60,6 +64,13 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["yes", "replace_failed"])]
     dry_run: bool,
 
+    /// Copy the containers' images into repositories of this account first, and deploy with the copies
+    #[arg(long, conflicts_with = "dry_run")]
+    copy_images: bool,
+
+    #[command(flatten)]
+    images: WhereTo,
+
     /// Take the functions as they lie in target/lambda, instead of building them
     #[arg(long)]
     skip_build: bool,
@@ -86,13 +97,19 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
     let kept = keeps.map(|stack| stack.parameters.clone()).unwrap_or_default();
     questions::answer(&templates, &kept, &mut given).await?;
     templates.check(&kept, &given, &aws.region)?;
-    let findings = preflight::findings(&aws, &templates, &kept, &given).await;
-    preflight::say(&findings, console);
-    if findings.iter().any(Finding::refuses) {
+    let found = preflight::findings(&aws, &templates, &kept, &given).await;
+    preflight::say(&found.findings, console);
+    if found.findings.iter().any(Finding::refuses) {
         return Err(refused("what was found above has to be put right first"));
     }
+    make_roles(&aws, &found, &arguments, console).await?;
     let replace_failed = may_replace(existing.as_ref(), &arguments).await?;
 
+    if arguments.copy_images {
+        let value = |name: &str| templates.value(name, &kept, &given);
+        let copies = images::copy(&aws, &root, &value, &arguments.images, console).await?;
+        given.extend(copies);
+    }
     artifacts::build(&root, arguments.skip_build, console).await?;
     let bundle = artifacts::bundle(&root).await?;
     given.entry("BBBInstanceBundle".to_owned()).or_insert_with(|| bundle.sha256.clone());
@@ -131,6 +148,21 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         return Ok(failure(&ended, name, global, console));
     }
     ending::success(&aws, name, Some(&change_set), global, console).await
+}
+
+/// Makes the services' roles that are not there, if that is agreed to. Without them a deployment may succeed all the same.
+async fn make_roles(aws: &Aws, found: &Found, arguments: &Arguments, console: &Console) -> anyhow::Result<()> {
+    let may_make = found.lacks_roles()
+        && !arguments.dry_run
+        && (arguments.yes
+            || (prompt::is_possible() && prompt::agrees("Make the roles that services of AWS lack?").await?));
+    if may_make {
+        match found.make_roles(aws).await {
+            Ok(()) => console.done("the services of AWS have their roles"),
+            Err(why) => console.warn(&why),
+        }
+    }
+    Ok(())
 }
 
 /// Whether a stack of this status has parameters that an update keeps.

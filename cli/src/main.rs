@@ -15,6 +15,7 @@ mod event_line;
 mod exit;
 mod follow;
 mod global;
+mod images;
 mod logs;
 mod pool;
 mod preflight;
@@ -77,6 +78,8 @@ enum Command {
     Validate(validate::Arguments),
     /// Look for what would make a deployment fail, and change nothing
     Preflight(preflight::Arguments),
+    /// Copy the containers' images into this account's own registry, without Docker
+    Images(images::Arguments),
     /// See how a deployment is: its stack, servers, services, alarms, certificate and mail
     Status(status::Arguments),
     /// See the pool of BigBlueButton servers, and take servers out of it
@@ -133,6 +136,7 @@ async fn work(global: &Global, command: Command, console: &Console) -> anyhow::R
         Command::Servers(arguments) => servers::run(arguments, global, console).await,
         Command::Validate(arguments) => validate::run(&arguments, global, console),
         Command::Preflight(arguments) => preflight::run(arguments, global, console).await,
+        Command::Images(arguments) => images::run(arguments, global, console).await,
         Command::Status(arguments) => status::run(arguments, global, console).await,
         Command::Logs(arguments) => logs::run(arguments, global, console).await,
         Command::Destroy(arguments) => destroy::run(arguments, global, console).await,

@@ -1,12 +1,19 @@
 //! `bbb preflight`: what would make a deployment fail after half an hour, found in seconds.
 
+mod certificates;
 mod finding;
+mod machines;
 mod mail;
 mod numbers;
+mod quotas;
+mod releases;
+mod roles;
+mod types;
 mod zone;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 
@@ -21,6 +28,8 @@ use crate::workspace;
 
 pub(crate) use finding::Finding;
 
+use finding::Weight;
+
 /// The arguments of `bbb preflight`.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
@@ -28,7 +37,8 @@ pub(crate) use finding::Finding;
         bbb preflight --parameters meet.json\n  \
         bbb preflight --parameter BBBDomainName=meet.school.edu --parameter BBBHostedZone=Z0123456789ABC --parameter BBBOperatorEMail=me@school.edu\n  \
         DNS_RESOLVER=9.9.9.9:53 bbb preflight           ask another resolver about the domain\n\n\
-    bbb deploy looks at the same before it begins. A refusal keeps it from that, a warning does not.\n\n{}",
+    bbb deploy looks at the same before it begins. A refusal keeps it from that, a warning does not.\n\
+    A note says what could not be looked at, and which permission that needs. Whether a zone has the cache's node type nobody can ask AWS.\n\n{}",
     crate::exit::EXPLAINED
 ))]
 pub(crate) struct Arguments {
@@ -85,7 +95,7 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         return Err(refused(format!("{name} is not given: --parameter {name}=VALUE, or --parameters FILE")));
     }
     templates.check(&kept, &given, &aws.region)?;
-    let findings = findings(&aws, &templates, &kept, &given).await;
+    let Found { findings, .. } = findings(&aws, &templates, &kept, &given).await;
     match global.output {
         Format::Json => stdout::say_line(serde_json::to_string(&findings)?),
         Format::Text => say(&findings, console),
@@ -93,17 +103,59 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
     Ok(if findings.iter().any(Finding::refuses) { REFUSED } else { SUCCESS })
 }
 
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Refusals first, notes last.
+    pub(crate) findings: Vec<Finding>,
+    /// The services' roles that are not there, and that can be made.
+    missing_roles: Vec<&'static roles::ServiceRole>,
+}
+
+impl Found {
+    /// Whether there are roles to be made.
+    pub(crate) fn lacks_roles(&self) -> bool {
+        !self.missing_roles.is_empty()
+    }
+
+    /// Makes the services' roles that are not there.
+    ///
+    /// # Errors
+    ///
+    /// What could not be made, in words.
+    pub(crate) async fn make_roles(&self, aws: &Aws) -> Result<(), String> {
+        roles::make(&aws.iam(), &self.missing_roles).await
+    }
+}
+
 /// Looks at everything that a deployment with these parameters depends on.
-pub(crate) async fn findings(aws: &Aws, templates: &Templates, kept: &Values, given: &Values) -> Vec<Finding> {
+pub(crate) async fn findings(aws: &Aws, templates: &Templates, kept: &Values, given: &Values) -> Found {
     let value = |name: &str| templates.value(name, kept, given);
+    let there = |name: &str| templates.value(name, kept, &Values::new());
     let mut findings = numbers::judge(&value);
-    let [zone, domain, frontend, elsewhere] =
-        ["BBBHostedZone", "BBBDomainName", "BBBFrontendType", "BBBSESValidated"].map(value);
-    let (zone, mail) = tokio::join!(zone::look(aws, &zone, &domain), mail::look(aws, &frontend, &elsewhere));
-    findings.extend(zone);
-    findings.extend(mail);
-    findings.sort_by_key(|finding| !finding.refuses());
-    findings
+    findings.extend(certificates::judge(&value));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok());
+    let [zone, domain, frontend, elsewhere, version, image] = [
+        "BBBHostedZone",
+        "BBBDomainName",
+        "BBBFrontendType",
+        "BBBSESValidated",
+        "BBBApplicationVersion",
+        "BBBApplicationInstanceAMIParameter",
+    ]
+    .map(value);
+    findings.extend(releases::judge(&version, &image, now.unwrap_or_default()));
+    let there: Option<&dyn Fn(&str) -> String> = if kept.is_empty() { None } else { Some(&there) };
+    let iam = aws.iam();
+    let (zone, mail, machines, (roles, missing_roles)) = tokio::join!(
+        zone::look(aws, &zone, &domain),
+        mail::look(aws, &frontend, &elsewhere),
+        machines::look(aws, &value, there),
+        roles::look(&iam),
+    );
+    findings.extend([zone, mail, machines, roles].concat());
+    findings.sort_by_key(Finding::weight);
+    Found { findings, missing_roles }
 }
 
 /// Says what was found, refusals first.
@@ -113,7 +165,11 @@ pub(crate) fn say(findings: &[Finding], console: &Console) {
     }
     for finding in findings {
         let text = format!("{}. {}\n  what to do: {}", finding.what, finding.meaning, finding.remedy);
-        if finding.refuses() { console.error(&text) } else { console.warn(&text) }
+        match finding.weight() {
+            Weight::Refusal => console.error(&text),
+            Weight::Warning => console.warn(&text),
+            Weight::Note => console.step(&format!("note: {text}")),
+        }
     }
 }
 

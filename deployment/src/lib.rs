@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! | --- | --- |
 //! | [`functions`] | builds the Lambda functions' bootstraps and zips them reproducibly |
+//! | [`images`] | copies container images from one registry to another |
 //! | [`package`] | uploads nested templates and function code under content-hashed keys |
 //! | [`change_set`] | prepares, shows, executes and takes back change sets |
 //! | [`events`] | follows a stack and all its nested stacks as one stream of events |
@@ -15,6 +16,7 @@ pub mod change_set;
 mod digest;
 pub mod events;
 pub mod functions;
+pub mod images;
 pub mod package;
 pub mod stack;
 

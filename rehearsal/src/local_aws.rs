@@ -78,12 +78,12 @@ impl LocalAws {
     }
 
     /// As [`LocalAws::start`]; `variables` are added to its own environment: `CLOCK_FILE`, which it keeps at how far its clock is ahead, and
-    /// `INSTANCE_HOOK`, which it tells of every instance.
+    /// `INSTANCE_HOOK`, which it tells of every instance; `CONTAINER_REGISTRY` and `CONTAINER_REGISTRY_PASSWORD`, the registry that its ECR is for.
     ///
     /// # Errors
     ///
     /// As [`LocalAws::start`].
-    pub(crate) async fn start_with(
+    pub async fn start_with(
         installation: &Installation,
         function_variables: &BTreeMap<String, String>,
         variables: &BTreeMap<&'static str, String>,

@@ -9,6 +9,7 @@
 //! | [`detours`] | catches a function's calls to itself, resets connections, denies everything |
 //! | [`mutation`] | makes hostile events out of samples |
 //! | [`processes`] | finds and signals the process of a function |
+//! | [`registry`] | a real registry of images |
 //! | [`secrecy`] | searches what processes wrote for what they must not |
 //! | [`stage`] | a stack, a zone, a fault proxy and functions for one case |
 //!
@@ -22,6 +23,7 @@ pub mod command;
 pub mod detours;
 pub mod mutation;
 pub mod processes;
+pub mod registry;
 pub mod secrecy;
 pub mod stage;
 

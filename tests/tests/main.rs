@@ -11,6 +11,7 @@ mod duplicates;
 mod faults;
 mod features;
 mod hostile_events;
+mod image_copy;
 mod initialisation;
 mod local_aws;
 mod long_waits;

@@ -1,4 +1,5 @@
-//! The stack with the bucket of templates, functions and of what runs on the servers.
+//! The stacks that a deployment needs before it can begin: the bucket of templates, functions and of what runs on the servers, and the repositories of
+//! images.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +16,24 @@ use crate::follow;
 
 /// The bucket's stack is made, or brought up to date; then its bucket is given.
 pub(super) async fn bucket(aws: &Aws, root: &Path, name: &str, console: &Console) -> anyhow::Result<Bucket> {
-    let path = root.join("templates/sources-bucket.yaml");
+    let outputs =
+        stack_before(aws, root, "sources-bucket", name, "the stack with the bucket of sources", console).await?;
+    match outputs.get("BucketName") {
+        Some(bucket) => Ok(Bucket { client: aws.s3(), name: bucket.clone(), region: aws.region.clone() }),
+        None => bail!("the stack {name} has no output BucketName; it is not one of templates/sources-bucket.yaml"),
+    }
+}
+
+/// Makes a stack of the template `templates/TEMPLATE.yaml`, or brings it up to date; `what` it is to people. Gives its outputs.
+pub(crate) async fn stack_before(
+    aws: &Aws,
+    root: &Path,
+    template: &str,
+    name: &str,
+    what: &str,
+    console: &Console,
+) -> anyhow::Result<BTreeMap<String, String>> {
+    let path = root.join(format!("templates/{template}.yaml"));
     let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let template = Template::parse(&path, &text)?;
     let body = template.body.to_string();
@@ -33,20 +51,13 @@ pub(super) async fn bucket(aws: &Aws, root: &Path, name: &str, console: &Console
         replace_failed: true,
     };
     if let Prepared::Ready(change_set) = change_set::prepare(&client, &target).await? {
-        console.step(&format!(
-            "{} {name}, the stack with the bucket of sources",
-            if change_set.creates { "making" } else { "updating" }
-        ));
+        console.step(&format!("{} {name}, {what}", if change_set.creates { "making" } else { "updating" }));
         let mark = change_set::execute(&client, &change_set).await?;
         let ended = follow::follow(aws, &mark, name, Some(change_set.changes.len()), console).await?;
         if !ended.followed.succeeded() {
             follow::explain(&ended, name, console);
-            bail!("without the bucket of sources nothing can be deployed");
+            bail!("{what} is needed first");
         }
     }
-    let outputs = stack::describe(&client, name).await?.map(|stack| stack.outputs).unwrap_or_default();
-    match outputs.get("BucketName") {
-        Some(bucket) => Ok(Bucket { client: aws.s3(), name: bucket.clone(), region: aws.region.clone() }),
-        None => bail!("the stack {name} has no output BucketName; it is not one of templates/sources-bucket.yaml"),
-    }
+    Ok(stack::describe(&client, name).await?.map(|stack| stack.outputs).unwrap_or_default())
 }

@@ -14,11 +14,15 @@ const ORDERS: [&[&str]; 5] = [
 /// The timetable's numbers, which cannot be more than there may be servers.
 const TIMETABLE: [(&str, &str); 2] = [("BBBBusyFrom", "BBBBusyMinimum"), ("BBBQuietFrom", "BBBQuietMinimum")];
 
-/// The releases of Ubuntu by the code name that a release of BigBlueButton begins with.
-const UBUNTU: [(&str, &str); 4] = [("bionic", "18.04"), ("focal", "20.04"), ("jammy", "22.04"), ("noble", "24.04")];
-
-/// Code names whose Ubuntu gets no more security updates (bionic since May 2023, focal since May 2025).
-const UNSUPPORTED: [&str; 2] = ["bionic", "focal"];
+/// Memory that Fargate has for processor units: the least, the most and the steps between, in MiB
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>).
+const FARGATE: [(u32, u32, u32, u32); 5] = [
+    (256, 512, 2048, 512),
+    (512, 1024, 4096, 1024),
+    (1024, 2048, 8192, 1024),
+    (2048, 4096, 16384, 1024),
+    (4096, 8192, 30720, 1024),
+];
 
 /// Looks at what parameters say together.
 pub(super) fn judge(value: &dyn Fn(&str) -> String) -> Vec<Finding> {
@@ -42,33 +46,28 @@ pub(super) fn judge(value: &dyn Fn(&str) -> String) -> Vec<Finding> {
             ordered(minimum, "BBBApplicationMaxInstances");
         }
     }
-    findings.extend(ubuntu(&value("BBBApplicationVersion"), &value("BBBApplicationInstanceAMIParameter")));
+    if value("BBBECSInstanceType") == "fargate" {
+        let tasks = [("BBBGreenlightCPU", "BBBGreenlightMemory"), ("BBBScaleliteCPU", "BBBScaleliteMemory")];
+        findings.extend(tasks.iter().filter_map(|(cpu, memory)| task(cpu, &value(cpu), memory, &value(memory))));
+    }
     findings
 }
 
-/// Whether the image has the Ubuntu that the release of BigBlueButton needs, as far as the image's parameter says which it has.
-fn ubuntu(version: &str, image: &str) -> Vec<Finding> {
-    let code_name = version.split('-').next().unwrap_or_default();
-    let needed = UBUNTU.iter().find(|(name, _)| *name == code_name).map(|(_, number)| *number);
-    let mut findings = Vec::new();
-    if let Some(needed) = needed {
-        let other = UBUNTU.iter().find(|(_, number)| *number != needed && image.contains(&format!("/{number}/")));
-        if let Some((_, other)) = other {
-            findings.push(Finding::refusal(
-                format!("BigBlueButton {version} needs Ubuntu {needed}, and the image has {other}"),
-                "Its installation would stop, and no server would come up.",
-                format!("name an image of Ubuntu {needed} with BBBApplicationInstanceAMIParameter"),
-            ));
-        }
-    }
-    if UNSUPPORTED.contains(&code_name) {
-        findings.push(Finding::warning(
-            format!("BigBlueButton {version} runs on an Ubuntu that gets no more security updates"),
-            "Known holes stay open, and its packages may vanish from where they are fetched.",
-            "leave BBBApplicationVersion and BBBApplicationInstanceAMIParameter at their defaults",
-        ));
-    }
-    findings
+/// Whether Fargate has tasks of this size.
+fn task(cpu: &str, units: &str, memory: &str, size: &str) -> Option<Finding> {
+    let (units, size): (u32, u32) = (units.parse().ok()?, size.parse().ok()?);
+    let (_, least, most, step) = FARGATE.iter().find(|(of, ..)| *of == units)?;
+    // The smallest has 512, 1024 and 2048.
+    let fits = (*least..=*most).contains(&size) && size % step == 0 && !(units == 256 && size == 1536);
+    (!fits).then(|| {
+        Finding::refusal(
+            format!("{memory} is {size} with {cpu} {units}, and Fargate has no such tasks"),
+            "The service could not start a task.",
+            format!(
+                "for {units} units choose {least} to {most} MiB in steps of {step}, or workers with BBBECSInstanceType"
+            ),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -109,11 +108,19 @@ mod tests {
     }
 
     #[test]
-    fn the_image_has_the_ubuntu_that_the_release_needs() {
-        let found = judged(&[("BBBApplicationVersion", "noble-400")]);
-        assert!(found.len() == 1 && found[0].refuses(), "{found:?}");
-        let old = "/aws/service/canonical/ubuntu/server/20.04/stable/current/amd64/hvm/ebs-gp2/ami-id";
-        let found = judged(&[("BBBApplicationVersion", "focal-270"), ("BBBApplicationInstanceAMIParameter", old)]);
-        assert!(found.len() == 1 && !found[0].refuses(), "{found:?}");
+    fn fargate_has_tasks_of_certain_sizes() {
+        for (cpu, memory, fits) in [
+            ("256", "512", true),
+            ("256", "1536", false),
+            ("512", "512", false),
+            ("1024", "8192", true),
+            ("1024", "8193", false),
+            ("4096", "30720", true),
+            ("2048", "3072", false),
+        ] {
+            let found = judged(&[("BBBGreenlightCPU", cpu), ("BBBGreenlightMemory", memory)]);
+            assert_eq!(found.is_empty(), fits, "{cpu} {memory}: {found:?}");
+        }
+        assert_eq!(judged(&[("BBBGreenlightMemory", "700"), ("BBBECSInstanceType", "m5.large")]), []);
     }
 }

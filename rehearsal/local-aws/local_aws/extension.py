@@ -10,9 +10,9 @@ from . import guard
 # In this order: a part may use what an earlier one has put in place.
 _PARTS = (
     "clock", "server", "service_principals", "metrics", "functions", "events", "route53", "acm", "images",
-    "public_parameters", "instances", "access_keys", "secrets_manager", "publishing", "cloudformation", "networks",
-    "datastores", "autoscaling", "containers", "application_autoscaling", "load_balancers", "monitoring", "ses", "iam",
-    "server_authorization",
+    "public_parameters", "instances", "access_keys", "service_roles", "secrets_manager", "publishing", "cloudformation",
+    "networks", "datastores", "autoscaling", "containers", "registry", "offerings", "application_autoscaling", "load_balancers",
+    "monitoring", "ses", "iam", "server_authorization",
 )
 
 
