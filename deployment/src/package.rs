@@ -20,6 +20,7 @@ use stack_template::template::{Location, Template, TemplateError, pointer_to};
 
 use crate::archive::{self, ArchiveError};
 use crate::digest;
+use crate::partition::Partition;
 
 /// Where artifacts are put.
 #[derive(Debug, Clone)]
@@ -165,7 +166,7 @@ pub async fn upload(bucket: &Bucket, file: &Path, key: &str) -> Result<Artifact,
 impl Bucket {
     /// The address of an object, in path style: `CloudFormation` takes both styles, the local AWS this one.
     fn url(&self, key: &str) -> String {
-        format!("https://s3.{}.amazonaws.com/{}/{key}", self.region, self.name)
+        format!("https://s3.{}.{}/{}/{key}", self.region, Partition::of(&self.region).suffix, self.name)
     }
 
     /// Puts an object under a key that says what is in it, unless it is there already.
