@@ -111,6 +111,16 @@ class Monitoring(LocalAwsTest):
         self.assertIn("AccessDenied", said["__type"])
         self.assertIn("cloudwatch:DescribeAlarms", said["message"])
 
+    def test_an_alarm_is_not_judged_by_the_data_of_another_dimension(self):
+        data = {"MetricName": "Calls", "Dimensions": [{"Name": "Of", "Value": "another"}], "Value": 9}
+        self.cloudwatch.put_metric_data(Namespace="Dimensions", MetricData=[data])
+        self.cloudwatch.put_metric_alarm(
+            AlarmName="of-one", Namespace="Dimensions", MetricName="Calls", Dimensions=[{"Name": "Of", "Value": "one"}],
+            Period=60, EvaluationPeriods=1, Threshold=1, Statistic="Sum", TreatMissingData="notBreaching",
+            ComparisonOperator="GreaterThanOrEqualToThreshold")
+        (alarm,) = self.cloudwatch.describe_alarms(AlarmNames=["of-one"])["MetricAlarms"]
+        self.assertEqual(alarm["StateValue"], "INSUFFICIENT_DATA")
+
     def test_dashboards_that_can_be_drawn(self):
         def widget(metrics, **more):
             properties = {"region": "eu-central-1", "metrics": metrics}
