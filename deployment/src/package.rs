@@ -117,6 +117,16 @@ pub enum PackageError {
         #[source]
         source: Box<SdkError<HeadObjectError>>,
     },
+    /// Whoever asks may not see whether an object is there. S3 gives no words with it.
+    #[error(
+        "cannot look for s3://{bucket}/{key}: AccessDenied: not authorized to perform: s3:GetObject on it, or s3:ListBucket on the bucket"
+    )]
+    MayNotLook {
+        /// The bucket.
+        bucket: String,
+        /// The object.
+        key: String,
+    },
     /// The bucket did not take an object.
     #[error("cannot upload s3://{bucket}/{key}")]
     PutObject {
@@ -194,6 +204,9 @@ impl Bucket {
         match self.client.head_object().bucket(&self.name).key(key).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
+            Err(SdkError::ServiceError(refusal)) if refusal.raw().status().as_u16() == 403 => {
+                Err(PackageError::MayNotLook { bucket: self.name.clone(), key: key.to_owned() })
+            }
             Err(source) => Err(PackageError::HeadObject {
                 bucket: self.name.clone(),
                 key: key.to_owned(),

@@ -83,7 +83,7 @@ impl LocalAws {
     /// # Errors
     ///
     /// As [`LocalAws::start`].
-    pub(crate) async fn start_with(
+    pub async fn start_with(
         installation: &Installation,
         function_variables: &BTreeMap<String, String>,
         variables: &BTreeMap<&'static str, String>,
@@ -168,7 +168,7 @@ impl LocalAws {
     /// # Errors
     ///
     /// When the local AWS does not do it.
-    pub(crate) async fn advance(&self, time: Duration) -> Result<(), LocalAwsError> {
+    pub async fn advance(&self, time: Duration) -> Result<(), LocalAwsError> {
         let answer = self
             .http
             .post(format!("{}/_local_aws/clock", self.endpoint))

@@ -10,6 +10,7 @@
 //! | [`mutation`] | makes hostile events out of samples |
 //! | [`processes`] | finds and signals the process of a function |
 //! | [`secrecy`] | searches what processes wrote for what they must not |
+//! | [`site`] | the local AWS with stand-ins for servers and Scalelite, and time that passes |
 //! | [`stage`] | a stack, a zone, a fault proxy and functions for one case |
 //!
 //! Helpers panic where a test would: what they cannot do fails the test.
@@ -23,6 +24,7 @@ pub mod detours;
 pub mod mutation;
 pub mod processes;
 pub mod secrecy;
+pub mod site;
 pub mod stage;
 
 use std::{
