@@ -33,14 +33,11 @@ pub(crate) struct Aws {
 /// A refusal that says what to do, when there is no region, or no valid credentials.
 pub(crate) async fn connect(global: &Global) -> anyhow::Result<Aws> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
         .app_name(aws_config::AppName::new("bbb").context("the name of this program")?);
-    // The older of the AWS CLI's two variables, which the SDK does not read.
-    let older = || {
-        let newer = std::env::var_os("AWS_PROFILE").is_some();
-        std::env::var("AWS_DEFAULT_PROFILE").ok().filter(|_| !newer)
-    };
-    let profile = global.profile.clone().or_else(older);
+    if std::env::var_os("AWS_MAX_ATTEMPTS").is_none() {
+        loader = loader.retry_config(RetryConfig::standard().with_max_attempts(TRIES));
+    }
+    let profile = profile(global);
     if let Some(profile) = &profile {
         loader = loader.profile_name(profile);
     }
@@ -60,23 +57,35 @@ pub(crate) async fn connect(global: &Global) -> anyhow::Result<Aws> {
     let Some(region) = config.region().map(ToString::to_string) else {
         return Err(refused("no region: give --region, set AWS_REGION, or write one into the profile (aws configure)"));
     };
-    let account = caller(&config, profile.as_deref()).await?;
+    let account = caller(&config, global).await?;
     let given =
         [("--profile", &global.profile), ("--region", &global.region), ("--endpoint-url", &global.endpoint_url)];
     let options = given.iter().filter_map(|(name, value)| Some(format!(" {name} {}", value.as_ref()?))).collect();
     Ok(Aws { config, region, account, options })
 }
 
+/// The profile that is asked for, if one is.
+fn profile(global: &Global) -> Option<String> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // The older of the AWS CLI's two variables, which the SDK does not read.
+    global.profile.clone().or_else(|| variable("AWS_PROFILE")).or_else(|| variable("AWS_DEFAULT_PROFILE"))
+}
+
+/// How to get new credentials.
+pub(crate) fn how_to_sign_in(global: &Global) -> String {
+    profile(global).map_or_else(
+        || "sign in again (aws sso login, aws login), or set new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN".to_owned(),
+        |profile| format!("sign in again: aws sso login --profile {profile}"),
+    )
+}
+
 /// The number of the account that the credentials are of.
-async fn caller(config: &SdkConfig, profile: Option<&str>) -> anyhow::Result<Option<String>> {
+async fn caller(config: &SdkConfig, global: &Global) -> anyhow::Result<Option<String>> {
     let error = match aws_sdk_sts::Client::new(config).get_caller_identity().send().await {
         Ok(identity) => return Ok(identity.account().map(str::to_owned)),
         Err(error) => error,
     };
-    let again = profile.map_or_else(
-        || "sign in again (aws sso login, aws login), or set new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN".to_owned(),
-        |profile| format!("sign in again: aws sso login --profile {profile}"),
-    );
+    let again = how_to_sign_in(global);
     let said = words_of(&error);
     match error.code() {
         Some("ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => {
@@ -90,7 +99,11 @@ async fn caller(config: &SdkConfig, profile: Option<&str>) -> anyhow::Result<Opt
         ))),
         // Nobody needs a permission for this call, but an organisation's policy can take it away.
         Some("AccessDenied" | "AccessDeniedException") => Ok(None),
-        _ if said.to_ascii_lowercase().contains("credential") || said.to_ascii_lowercase().contains("sso") => {
+        _ if said.to_ascii_lowercase().contains("sso") => Err(refused(format!(
+            "nobody is signed in, or not any longer: {again} ({})",
+            said.lines().next().unwrap_or_default()
+        ))),
+        _ if said.to_ascii_lowercase().contains("credential") => {
             Err(refused(format!(
                 "no credentials: set up a profile (aws configure sso) and name it with --profile, or {again} ({})",
                 // After the first line comes every place that was looked in.

@@ -24,6 +24,8 @@ pub(crate) struct Console {
     log: OnceLock<Option<Mutex<File>>>,
     /// What the user is to know if the command is interrupted now.
     if_interrupted: Mutex<Option<String>>,
+    /// What holds from now on, whatever the command does next.
+    whenever_interrupted: Mutex<Option<String>>,
 }
 
 impl Console {
@@ -34,6 +36,7 @@ impl Console {
             log_path: global.log_file.clone().or_else(default_log),
             log: OnceLock::new(),
             if_interrupted: Mutex::new(None),
+            whenever_interrupted: Mutex::new(None),
         }
     }
 
@@ -96,11 +99,23 @@ impl Console {
         *self.if_interrupted.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 
+    /// What the user has to know from now on, however the command is interrupted.
+    pub(crate) fn whenever_interrupted(&self, text: Option<String>) {
+        *self.whenever_interrupted.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
     /// Says that the command was interrupted, by what, and what goes on without it.
     pub(crate) fn interrupted(&self, by: &str) {
         self.line(&format!("{} by {by}", self.style.bad("interrupted")));
-        if let Some(text) = self.if_interrupted.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            self.line(&text);
+        self.say_what_goes_on();
+    }
+
+    /// Says what goes on without the command, now that it ends before its time.
+    pub(crate) fn say_what_goes_on(&self) {
+        for text in [&self.if_interrupted, &self.whenever_interrupted] {
+            if let Some(text) = text.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                self.line(&text);
+            }
         }
     }
 }

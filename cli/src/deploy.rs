@@ -25,7 +25,7 @@ use crate::global::{Format, Global};
 use crate::images::{self, WhereTo};
 use crate::preflight::{self, Finding, Found, Given, pair};
 use crate::stdout;
-use crate::{prompt, workspace};
+use crate::{destroy, prompt, workspace};
 
 /// The arguments of `bbb deploy`.
 #[derive(Debug, Args)]
@@ -93,6 +93,7 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         }
         existing = stack::describe(&cloudformation, name).await?;
     }
+    console.if_interrupted(Some(format!("Nothing was changed in {name}. The same command begins again.")));
     let keeps = existing.as_ref().filter(|stack| keeps_parameters(&stack.status));
     let kept = keeps.map(|stack| stack.parameters.clone()).unwrap_or_default();
     questions::answer(&templates, &kept, &mut given).await?;
@@ -125,7 +126,15 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         tags: &tags,
         replace_failed,
     };
+    if let Some(remains) = existing.as_ref().filter(|_| replace_failed) {
+        destroy::say_what_is_left(&aws, remains, console).await?;
+    }
     console.step("asking CloudFormation what has to change");
+    console.if_interrupted(Some(if replace_failed {
+        format!("CloudFormation may go on deleting what was left of {name}. The same command goes on from there.")
+    } else {
+        format!("Nothing was changed in {name}; a change set that was not executed may be left.")
+    }));
     let prepared = change_set::prepare(&cloudformation, &target).await.map_err(explained)?;
     let change_set = match prepared {
         Prepared::NoChanges => {
@@ -135,7 +144,7 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         Prepared::Ready(change_set) => change_set,
     };
     changes::show(&change_set, console);
-    if !confirmed(&aws, &change_set, &arguments, console).await? {
+    if !confirmed(&aws, &change_set, &arguments).await? {
         console.done("nothing was changed");
         if arguments.dry_run && global.output == Format::Json {
             stdout::say_line(json!({"stack": name, "changes": changes::as_json(&change_set.changes)}));
@@ -216,21 +225,12 @@ async fn package(
 }
 
 /// Whether the change set is to be executed; if not, it is taken back.
-async fn confirmed(
-    aws: &Aws,
-    change_set: &ChangeSet,
-    arguments: &Arguments,
-    console: &Console,
-) -> anyhow::Result<bool> {
+async fn confirmed(aws: &Aws, change_set: &ChangeSet, arguments: &Arguments) -> anyhow::Result<bool> {
     if arguments.yes {
         return Ok(true);
     }
     let can_ask = !arguments.dry_run && prompt::is_possible();
-    if can_ask {
-        console.if_interrupted(Some("Nothing was changed; a change set that was not executed is left.".to_owned()));
-    }
     let agreed = can_ask && prompt::agrees("Make these changes?").await?;
-    console.if_interrupted(None);
     if !agreed {
         change_set::discard(&aws.cloudformation(), change_set).await.context("cannot take back the change set")?;
         if !arguments.dry_run && !can_ask {

@@ -90,8 +90,9 @@ pub(crate) async fn follow(
         both = async { tokio::join!(following, fetching) } => both,
         () = waiting => unreachable!("it waits for ever"),
     };
+    let followed = followed?;
     console.if_interrupted(None);
-    Ok(Ended { followed: followed?, excerpts })
+    Ok(Ended { followed, excerpts })
 }
 
 /// Follows what is being done to a stack already, if something is.

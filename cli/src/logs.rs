@@ -20,6 +20,8 @@ use crate::exit::{SUCCESS, refused};
 use crate::global::{Format, Global};
 use crate::stack_name::StackName;
 use crate::style::{self, Style};
+use crate::trouble::Trouble;
+use crate::words::words;
 
 /// How long to wait between two looks: an account may read logs a few times a second only, and every group is asked.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -104,7 +106,17 @@ pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console
         let overlap = i64::try_from(OVERLAP.as_millis()).unwrap_or_default();
         for (group, newest) in &mut newest {
             let since = (*newest - overlap).max(from);
-            let new = read(&client, group, since, arguments.filter.as_deref()).await?;
+            let new = match read(&client, group, since, arguments.filter.as_deref()).await {
+                Ok(new) => new,
+                Err(error) => {
+                    let words = words(&error);
+                    if !arguments.follow || !Trouble::of(&words).is_some_and(Trouble::passes) {
+                        return Err(error);
+                    }
+                    console.warn(&format!("{words}; looking again"));
+                    continue;
+                }
+            };
             *newest = new.iter().map(|line| line.at).max().unwrap_or_default().max(*newest);
             lines.extend(new.into_iter().filter(|line| seen.insert((line.at, line.id.clone()))));
         }

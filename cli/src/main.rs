@@ -27,6 +27,7 @@ mod stack_name;
 mod status;
 mod stdout;
 mod style;
+mod trouble;
 mod validate;
 mod words;
 mod workspace;
@@ -39,8 +40,9 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use console::Console;
-use exit::{INTERRUPTED, SUCCESS};
+use exit::{FAILURE, INTERRUPTED, SUCCESS};
 use global::Global;
+use trouble::Trouble;
 
 /// How long the runtime's threads may take to end: one that waits for a slow disk must not hold up the command.
 const END: Duration = Duration::from_secs(2);
@@ -108,8 +110,15 @@ fn main() -> ExitCode {
         command => run(&global, command, &console),
     };
     let code = outcome.unwrap_or_else(|error| {
-        console.error(&words::words(&error));
-        exit::code(&error)
+        let (words, code) = (words::words(&error), exit::code(&error));
+        console.error(&words);
+        if code == FAILURE {
+            if let Some(trouble) = Trouble::of(&words) {
+                console.line(&format!("  what to do: {}", trouble.remedy(&global)));
+            }
+            console.say_what_goes_on();
+        }
+        code
     });
     ExitCode::from(code)
 }

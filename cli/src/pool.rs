@@ -192,6 +192,12 @@ fn is_busy(error: &SdkError<InvokeError>) -> bool {
     }
 }
 
+/// Whether an error of [`ask`] is that there is no such function.
+pub(crate) fn is_gone(error: &anyhow::Error) -> bool {
+    let refusals = error.chain().filter_map(|cause| cause.downcast_ref::<InvokeError>());
+    refusals.into_iter().any(InvokeError::is_resource_not_found_exception)
+}
+
 fn read(said: Value) -> anyhow::Result<Pool> {
     let Answer { group, at, servers, actions, remarks, unread } = Answer::deserialize(&said)?;
     let remarks =

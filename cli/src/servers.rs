@@ -73,7 +73,14 @@ impl From<Verb> for Request {
 pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console) -> anyhow::Result<u8> {
     let aws = aws::connect(global).await?;
     let function = pool::function(&aws, &arguments.stack.stack_name).await?;
-    let pool = pool::ask(&pool::client(&aws), &function, &arguments.verb.into(), console).await?;
+    let request: Request = arguments.verb.into();
+    if request != Request::List {
+        console.if_interrupted(Some(
+            "What the function was asked for it may do all the same: bbb servers list".to_owned(),
+        ));
+    }
+    let pool = pool::ask(&pool::client(&aws), &function, &request, console).await?;
+    console.if_interrupted(None);
     match global.output {
         Format::Json => stdout::say_line(pool.whole),
         Format::Text => {

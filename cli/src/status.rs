@@ -16,6 +16,8 @@ use crate::global::{Format, Global};
 use crate::stack_name::StackName;
 use crate::stdout;
 use crate::style;
+use crate::trouble::Trouble;
+use crate::words::words;
 
 /// Clears a terminal and goes to its first line (ECMA-48).
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
@@ -43,8 +45,20 @@ pub(crate) struct Arguments {
 /// Shows how a deployment is.
 pub(crate) async fn run(arguments: Arguments, global: &Global, console: &Console) -> anyhow::Result<u8> {
     let aws = aws::connect(global).await?;
+    let mut has_seen = false;
     loop {
-        let seen = look::look(&aws, &arguments.stack.stack_name, console).await?;
+        let seen = match look::look(&aws, &arguments.stack.stack_name, console).await {
+            Ok(seen) => seen,
+            Err(error) => {
+                let words = words(&error);
+                let passes = Trouble::of(&words).is_some_and(Trouble::passes);
+                let (Some(seconds), true) = (arguments.watch, has_seen && passes) else { return Err(error) };
+                console.warn(&format!("{words}; looking again in {seconds} s"));
+                sleep(Duration::from_secs(seconds)).await;
+                continue;
+            }
+        };
+        has_seen = true;
         let is_heard = match global.output {
             Format::Json => stdout::is_heard(format_args!("{}\n", page::json(&seen))),
             Format::Text => {

@@ -236,6 +236,36 @@ pub async fn follow(client: &Client, mark: &Mark, mut on_event: impl FnMut(&Even
     }
 }
 
+/// Everything that `CloudFormation` still knows to have happened to the stack of this id and to all that ever were nested in it, one stack after another.
+///
+/// It keeps the events of deleted stacks for 90 days.
+///
+/// # Errors
+///
+/// When the events cannot be listed.
+pub async fn history(client: &Client, stack_id: &str) -> Result<Vec<Event>, EventsError> {
+    let mut all = Vec::new();
+    let mut open = vec![(stack_id.to_owned(), 0)];
+    let mut known = BTreeSet::from([stack_id.to_owned()]);
+    while let Some((stack, depth)) = open.pop() {
+        let mut pages = client.describe_stack_events().stack_name(&stack).into_paginator().items().send();
+        while let Some(event) = pages.next().await {
+            let event = event.map_err(|source| EventsError::DescribeStackEvents {
+                stack: stack.clone(),
+                source: Box::new(source),
+            })?;
+            let Some(event) = read(event, depth) else { continue };
+            if let Some(nested) = event.nested_stack()
+                && known.insert(nested.to_owned())
+            {
+                open.push((nested.to_owned(), depth + 1));
+            }
+            all.push(event);
+        }
+    }
+    Ok(all)
+}
+
 /// Whether the root stack has come to rest, now that one of its events says `status`.
 async fn is_over(client: &Client, mark: &Mark, status: &str) -> Result<bool, EventsError> {
     // A failure ends the operation only where roll-back is off; only the stack itself knows.

@@ -7,6 +7,7 @@
 //! | [`package`] | uploads nested templates and function code under content-hashed keys |
 //! | [`change_set`] | prepares, shows, executes and takes back change sets |
 //! | [`events`] | follows a stack and all its nested stacks as one stream of events |
+//! | [`partition`] | tells how a region's partition names things |
 //! | [`stack`] | describes a stack, and deletes one |
 //!
 //! Every module takes its AWS clients as arguments and prints nothing.
@@ -18,6 +19,7 @@ pub mod events;
 pub mod functions;
 pub mod images;
 pub mod package;
+pub mod partition;
 pub mod stack;
 
 pub use archive::ArchiveError;

@@ -20,6 +20,7 @@ use stack_template::template::{Location, Template, TemplateError, pointer_to};
 
 use crate::archive::{self, ArchiveError};
 use crate::digest;
+use crate::partition::Partition;
 
 /// Where artifacts are put.
 #[derive(Debug, Clone)]
@@ -116,6 +117,16 @@ pub enum PackageError {
         #[source]
         source: Box<SdkError<HeadObjectError>>,
     },
+    /// Whoever asks may not see whether an object is there. S3 gives no words with it.
+    #[error(
+        "cannot look for s3://{bucket}/{key}: AccessDenied: not authorized to perform: s3:GetObject on it, or s3:ListBucket on the bucket"
+    )]
+    MayNotLook {
+        /// The bucket.
+        bucket: String,
+        /// The object.
+        key: String,
+    },
     /// The bucket did not take an object.
     #[error("cannot upload s3://{bucket}/{key}")]
     PutObject {
@@ -165,7 +176,7 @@ pub async fn upload(bucket: &Bucket, file: &Path, key: &str) -> Result<Artifact,
 impl Bucket {
     /// The address of an object, in path style: `CloudFormation` takes both styles, the local AWS this one.
     fn url(&self, key: &str) -> String {
-        format!("https://s3.{}.amazonaws.com/{}/{key}", self.region, self.name)
+        format!("https://s3.{}.{}/{}/{key}", self.region, Partition::of(&self.region).suffix, self.name)
     }
 
     /// Puts an object under a key that says what is in it, unless it is there already.
@@ -193,6 +204,9 @@ impl Bucket {
         match self.client.head_object().bucket(&self.name).key(key).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.as_service_error().is_some_and(HeadObjectError::is_not_found) => Ok(false),
+            Err(SdkError::ServiceError(refusal)) if refusal.raw().status().as_u16() == 403 => {
+                Err(PackageError::MayNotLook { bucket: self.name.clone(), key: key.to_owned() })
+            }
             Err(source) => Err(PackageError::HeadObject {
                 bucket: self.name.clone(),
                 key: key.to_owned(),

@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudformation::operation::delete_stack::DeleteStackError;
 use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksError;
+use aws_sdk_cloudformation::operation::list_stacks::ListStacksError;
 use aws_sdk_cloudformation::types::StackStatus;
 
 use crate::events::{EventsError, Mark};
@@ -92,6 +93,31 @@ pub async fn describe(client: &Client, stack: &str) -> Result<Option<Stack>, Des
     }))
 }
 
+/// The deleted stacks could not be listed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot list the stacks that were deleted")]
+pub struct ListError(#[source] Box<SdkError<ListStacksError>>);
+
+/// The id of the root stack of this name that was deleted last; `None` when there is none that `CloudFormation` remembers, which it does for 90 days.
+///
+/// # Errors
+///
+/// When `CloudFormation` refuses or cannot be reached.
+pub async fn last_deleted(client: &Client, name: &str) -> Result<Option<String>, ListError> {
+    let request = client.list_stacks().stack_status_filter(StackStatus::DeleteComplete);
+    let mut pages = request.into_paginator().items().send();
+    let mut last = None;
+    while let Some(stack) = pages.next().await {
+        let stack = stack.map_err(|source| ListError(Box::new(source)))?;
+        if stack.stack_name() == Some(name) && stack.parent_id().is_none() {
+            let deleted =
+                stack.deletion_time().or(stack.creation_time()).map(|time| (time.secs(), time.subsec_nanos()));
+            last = last.max(Some((deleted, stack.stack_id.unwrap_or_default())));
+        }
+    }
+    Ok(last.map(|(_, id)| id))
+}
+
 /// Asks for the deletion of a stack. [`crate::events::follow`] the mark that is returned to see it happen.
 ///
 /// `None` when there is no such stack, or it is deleted already.
@@ -125,7 +151,9 @@ pub(crate) fn does_not_exist<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bo
 mod tests {
     use aws_sdk_cloudformation::error::ErrorMetadata;
     use aws_sdk_cloudformation::operation::describe_stacks::DescribeStacksOutput;
-    use aws_sdk_cloudformation::types;
+    use aws_sdk_cloudformation::operation::list_stacks::ListStacksOutput;
+    use aws_sdk_cloudformation::primitives::DateTime;
+    use aws_sdk_cloudformation::types::{self, StackSummary};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
     use super::*;
@@ -166,6 +194,29 @@ mod tests {
         let client = mock_client!(aws_sdk_cloudformation, RuleMode::MatchAny, [&rule]);
         assert_eq!(describe(&client, "bbb").await.expect("an answer"), None);
         assert!(delete(&client, "bbb").await.expect("an answer").is_none());
+    }
+
+    #[tokio::test]
+    async fn of_the_deleted_stacks_of_a_name_the_last_root_counts() {
+        let summary = |id: &str, name: &str, deleted| {
+            StackSummary::builder()
+                .stack_id(id)
+                .stack_name(name)
+                .creation_time(DateTime::from_secs(0))
+                .deletion_time(DateTime::from_secs(deleted))
+                .stack_status(StackStatus::DeleteComplete)
+        };
+        let rule = mock!(Client::list_stacks).then_output(move || {
+            ListStacksOutput::builder()
+                .stack_summaries(summary("first", "bbb", 10).build())
+                .stack_summaries(summary("second", "bbb", 20).build())
+                .stack_summaries(summary("other", "exam", 30).build())
+                .stack_summaries(summary("nested", "bbb", 40).parent_id("exam").build())
+                .build()
+        });
+        let client = mock_client!(aws_sdk_cloudformation, RuleMode::MatchAny, [&rule]);
+        assert_eq!(last_deleted(&client, "bbb").await.expect("an answer").as_deref(), Some("second"));
+        assert_eq!(last_deleted(&client, "none").await.expect("an answer"), None);
     }
 
     #[tokio::test]

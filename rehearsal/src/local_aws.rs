@@ -168,7 +168,7 @@ impl LocalAws {
     /// # Errors
     ///
     /// When the local AWS does not do it.
-    pub(crate) async fn advance(&self, time: Duration) -> Result<(), LocalAwsError> {
+    pub async fn advance(&self, time: Duration) -> Result<(), LocalAwsError> {
         let answer = self
             .http
             .post(format!("{}/_local_aws/clock", self.endpoint))

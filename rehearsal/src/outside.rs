@@ -9,6 +9,7 @@ mod error;
 mod guests;
 mod names;
 mod proxy;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,9 +19,10 @@ use bigbluebutton::testing::{Servers, StandIn as BigBlueButton};
 use scalelite::testing::{Ids, Scalelite, StandIn as LoadBalancer};
 use tempfile::TempDir;
 
-pub(crate) use clock::MovedClock;
+pub use clock::MovedClock;
 pub use error::OutsideError;
-pub(crate) use guests::{Guest, Loss};
+pub use guests::{Guest, Loss};
+pub use secrets::{Secrets, SecretsError};
 
 use crate::new_uuid;
 use authority::Authority;
@@ -31,22 +33,11 @@ use proxy::Proxy;
 /// The header that opens Scalelite's management API, as the template has it by default.
 pub(crate) const MANAGEMENT_HEADER: &str = "X-Scalelite-Management";
 
-/// The secrets that a deployment shares with what lies outside. Until it is known they are nobody's.
-#[derive(Clone)]
-pub(crate) struct Secrets {
-    /// The BigBlueButton servers' API secret.
-    pub(crate) servers: String,
-    /// Scalelite's.
-    pub(crate) scalelite: String,
-    /// The value of [`MANAGEMENT_HEADER`].
-    pub(crate) management: String,
-}
-
 /// Everything outside of AWS, running. Dropping it ends it.
-pub(crate) struct Outside {
+pub struct Outside {
     secrets: Mutex<Secrets>,
     /// The time of day of the local AWS.
-    pub(crate) clock: MovedClock,
+    pub clock: MovedClock,
     servers: Arc<Mutex<Servers>>,
     scalelite: Arc<Mutex<Scalelite>>,
     guests: Arc<Guests>,
@@ -64,7 +55,7 @@ impl Outside {
     /// # Errors
     ///
     /// When the clock does not build, or no port can be bound.
-    pub(crate) async fn start(workspace_root: &Path, domain: &str) -> Result<Self, OutsideError> {
+    pub async fn start(workspace_root: &Path, domain: &str) -> Result<Self, OutsideError> {
         let folder = tempfile::Builder::new().prefix("outside-").tempdir().map_err(OutsideError::Folder)?;
         let clock = MovedClock::prepare(workspace_root, folder.path()).await?;
         let secrets = Secrets { servers: secret(), scalelite: secret(), management: secret() };
@@ -101,7 +92,8 @@ impl Outside {
     }
 
     /// What the environment of the functions is to hold besides.
-    pub(crate) fn function_variables(&self) -> BTreeMap<String, String> {
+    #[must_use]
+    pub fn function_variables(&self) -> BTreeMap<String, String> {
         let mut variables = self.clock.function_variables();
         let authority = self.folder.path().join("authority.pem");
         variables.insert("SSL_CERT_FILE".to_owned(), authority.to_string_lossy().into_owned());
@@ -110,17 +102,18 @@ impl Outside {
     }
 
     /// What the environment of the local AWS is to hold besides.
-    pub(crate) fn local_aws_variables(&self) -> BTreeMap<&'static str, String> {
+    #[must_use]
+    pub fn local_aws_variables(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([("CLOCK_FILE", self.clock.file()), ("INSTANCE_HOOK", self.hook.url())])
     }
 
     /// From now on names are what this hosted zone says.
-    pub(crate) fn look_names_up_in(&self, route53: aws_sdk_route53::Client, zone_id: &str) {
+    pub fn look_names_up_in(&self, route53: aws_sdk_route53::Client, zone_id: &str) {
         self.names.are_in(route53, zone_id);
     }
 
     /// Gives the servers and Scalelite, empty as it is after its first start, the secrets of a deployment.
-    pub(crate) fn take(&self, secrets: Secrets) {
+    pub fn take(&self, secrets: Secrets) {
         self.guests.take(&secrets.servers);
         *self.rooms().0 = Scalelite::new(secrets.scalelite.clone(), Ids::HostNames);
         self.load_balancer.require_header(MANAGEMENT_HEADER, &secrets.management);
@@ -128,18 +121,19 @@ impl Outside {
     }
 
     /// The secrets as they were taken.
-    pub(crate) fn secrets(&self) -> Secrets {
+    #[must_use]
+    pub fn secrets(&self) -> Secrets {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Scalelite and the servers. They are locked together, in the order that the stand-ins ask for.
-    pub(crate) fn rooms(&self) -> (MutexGuard<'_, Scalelite>, MutexGuard<'_, Servers>) {
+    pub fn rooms(&self) -> (MutexGuard<'_, Scalelite>, MutexGuard<'_, Servers>) {
         let scalelite = self.scalelite.lock().unwrap_or_else(PoisonError::into_inner);
         (scalelite, self.servers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A minute is over: servers that were installed long enough are ready, and Scalelite's poller runs.
-    pub(crate) fn minute(&self) {
+    pub fn minute(&self) {
         self.guests.install();
         let now = self.clock.now();
         let (mut scalelite, mut servers) = self.rooms();
@@ -147,12 +141,14 @@ impl Outside {
     }
 
     /// The instances that run, by id.
-    pub(crate) fn guests(&self) -> BTreeMap<String, Guest> {
+    #[must_use]
+    pub fn guests(&self) -> BTreeMap<String, Guest> {
         self.guests.running()
     }
 
     /// What was lost so far: meetings with people in them that something of ours ended, recordings that were not handed over.
-    pub(crate) fn losses(&self) -> Vec<Loss> {
+    #[must_use]
+    pub fn losses(&self) -> Vec<Loss> {
         self.guests.losses()
     }
 }

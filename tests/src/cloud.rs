@@ -31,7 +31,11 @@ pub fn role_arn(name: &str) -> String {
 impl Cloud {
     /// Starts it; installs it before if need be.
     pub async fn start() -> Self {
-        let aws = start_local_aws().await;
+        Self::in_aws(start_local_aws().await).await
+    }
+
+    /// The same in a local AWS that runs.
+    pub async fn in_aws(aws: LocalAws) -> Self {
         let config = aws.sdk_config();
         let cloud = Self {
             acm: aws_sdk_acm::Client::new(&config),
@@ -65,6 +69,12 @@ impl Cloud {
         let made = self.route53.create_hosted_zone().name(domain).caller_reference(unique_word("zone-"));
         let made = made.send().await.expect("a hosted zone");
         made.hosted_zone().expect("a zone").id().trim_start_matches("/hostedzone/").to_owned()
+    }
+
+    /// The name servers of a zone.
+    pub async fn name_servers(&self, zone: &str) -> Vec<String> {
+        let zone = self.route53.get_hosted_zone().id(zone).send().await.expect("the zone");
+        zone.delegation_set().expect("its name servers").name_servers().to_vec()
     }
 
     /// The local AWS itself.

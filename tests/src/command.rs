@@ -3,14 +3,23 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
+    time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
 
 use crate::workspace_root;
+
+/// More than any step takes.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// The command, with a log of its own.
 #[derive(Debug)]
@@ -32,10 +41,21 @@ pub struct Ran {
 }
 
 impl Ran {
+    fn of(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
     /// The exit code; panics with everything that was said if it is another one than `expected`.
     pub fn expect(&self, expected: i32) -> &Self {
-        assert_eq!(self.status.code(), Some(expected), "{}\n{}", self.stdout, self.stderr);
+        assert_eq!(self.status.code(), Some(expected), "{}\n{}\n{}", self.status, self.stdout, self.stderr);
         self
+    }
+
+    /// The same for `status`, which is 1 as soon as an alarm is on: nothing in the local AWS tells of tasks and load balancers, which some alarms
+    /// take for the worst after the first minute.
+    pub fn expect_status(&self) -> &Self {
+        self.expect(i32::from(self.status.code() == Some(1)))
     }
 
     /// What it printed, as JSON.
@@ -43,6 +63,11 @@ impl Ran {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
+}
+
+fn send(running: &Child, signal: Signal) {
+    let pid = Pid::from_raw(running.id().expect("it runs").cast_signed()).expect("a process");
+    kill_process(pid, signal).expect("a signal");
 }
 
 impl Bbb {
@@ -77,6 +102,21 @@ impl Bbb {
         Self { program: self.program.clone(), folder: TempDir::new().expect("a folder"), variables }
     }
 
+    /// The same command, to which AWS is at another address.
+    #[must_use]
+    pub fn through(&self, endpoint: &str) -> Self {
+        let mut variables = self.variables.clone();
+        variables.retain(|(name, _)| *name != "AWS_ENDPOINT_URL");
+        variables.push(("AWS_ENDPOINT_URL", endpoint.to_owned()));
+        self.with(variables)
+    }
+
+    /// The same command with one variable more.
+    #[must_use]
+    pub fn and(&self, name: &'static str, value: &str) -> Self {
+        self.with(self.variables.iter().cloned().chain([(name, value.to_owned())]).collect())
+    }
+
     /// Where it writes its log.
     #[must_use]
     pub fn log(&self) -> PathBuf {
@@ -95,9 +135,7 @@ impl Bbb {
     /// # Panics
     /// When it cannot be started.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
-        let output = self.command(arguments).output().await.expect("the command");
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ran { status: output.status, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+        Ran::of(self.command(arguments).output().await.expect("the command"))
     }
 
     /// Starts it, with its standard error to be read.
@@ -109,15 +147,58 @@ impl Bbb {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the command")
     }
 
+    /// Runs it until it says something on standard error, and sends it a signal then.
+    ///
+    /// # Panics
+    /// When it does not say it, or does not end, in time.
+    pub async fn stop_when(&self, arguments: &[&str], signal: Signal, says: impl Fn(&str) -> bool) -> Ran {
+        let mut running = self.start(arguments);
+        let mut lines = BufReader::new(running.stderr.take().expect("standard error")).lines();
+        let mut stderr = String::new();
+        let said = async {
+            while let Some(line) = lines.next_line().await.expect("a line") {
+                let is_it = says(&line);
+                stderr.extend([&line, "\n"]);
+                if is_it {
+                    return true;
+                }
+            }
+            false
+        };
+        assert!(
+            timeout(LIMIT, said).await.expect("it says something in time"),
+            "it ended before it said that: {stderr}"
+        );
+        send(&running, signal);
+        let mut errors = lines.into_inner();
+        let rest = errors.read_to_string(&mut stderr);
+        let (output, _) =
+            timeout(LIMIT, async { tokio::join!(running.wait_with_output(), rest) }).await.expect("an end");
+        let Output { status, stdout, .. } = output.expect("an end");
+        Ran { status, stdout: String::from_utf8_lossy(&stdout).into_owned(), stderr }
+    }
+
+    /// Runs it until something has happened elsewhere, and sends it a signal then.
+    ///
+    /// # Panics
+    /// When it does not end in time.
+    pub async fn stop_after(&self, arguments: &[&str], signal: Signal, happened: impl Future<Output = ()>) -> Ran {
+        let running = self.start(arguments);
+        happened.await;
+        send(&running, signal);
+        Ran::of(timeout(LIMIT, running.wait_with_output()).await.expect("it ends in time").expect("an end"))
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments).current_dir(workspace_root()).env_clear().envs(self.variables.iter().cloned());
+        command.args(arguments).current_dir(workspace_root()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", Path::new("/nonexistent"));
         // Nobody outside of this machine is asked about a domain.
         command
             .env("DNS_RESOLVER", "127.0.0.1:9")
             .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("BBB_LOG_FILE", self.log());
+            .env("BBB_LOG_FILE", self.log())
+            .envs(self.variables.iter().cloned());
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
     }

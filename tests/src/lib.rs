@@ -11,6 +11,7 @@
 //! | [`processes`] | finds and signals the process of a function |
 //! | [`registry`] | a real registry of images |
 //! | [`secrecy`] | searches what processes wrote for what they must not |
+//! | [`site`] | the local AWS with stand-ins for servers and Scalelite, and time that passes |
 //! | [`stage`] | a stack, a zone, a fault proxy and functions for one case |
 //!
 //! Helpers panic where a test would: what they cannot do fails the test.
@@ -25,6 +26,7 @@ pub mod mutation;
 pub mod processes;
 pub mod registry;
 pub mod secrecy;
+pub mod site;
 pub mod stage;
 
 use std::{

@@ -1,25 +1,24 @@
 //! The `bbb` command itself against the local AWS: the real root template deployed, interrupted, resumed, looked at, refused and destroyed.
 
-use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+mod before;
+mod ending;
+mod servers;
+mod troubles;
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::{collections::BTreeMap, os::unix::fs::PermissionsExt as _, time::Duration};
+
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tests::{
     aws_cli::AwsCli,
     bootstraps,
     cloud::Cloud,
     command::{Bbb, Ran},
-    unless_interrupted, workspace_root,
-};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
-    time::timeout,
+    site::Site,
+    unless_interrupted, until, workspace_root,
 };
 
 const DOMAIN: &str = "bbb.example.com";
-
-/// More than any step takes.
-const LIMIT: Duration = Duration::from_secs(120);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_deploys_resumes_shows_and_destroys() {
@@ -28,10 +27,10 @@ async fn it_deploys_resumes_shows_and_destroys() {
 
 async fn live() {
     bootstraps().await;
-    let cloud = Cloud::start().await;
+    let site = Site::open(DOMAIN).await;
+    let cloud = site.cloud();
     let zone = cloud.make_zone(DOMAIN).await;
     let bbb = Bbb::build(cloud.client_environment()).await;
-    // Without servers: how these come and go is rehearsed.
     let parameters = json!({"Parameters": {
         "BBBDomainName": DOMAIN, "BBBHostedZone": zone, "BBBOperatorEMail": "operator@example.com",
         "BBBVPCDEF": "10.1.0.0/16", "BBBApplicationMinInstances": 0, "BBBApplicationDesiredInstances": 0,
@@ -54,12 +53,31 @@ async fn live() {
     let unordered = bbb.run(&with(&["--yes", "--parameter", "BBBApplicationMinInstances=2"])).await;
     assert!(unordered.expect(3).stderr.contains("BBBApplicationMinInstances is 2, and"), "{}", unordered.stderr);
 
-    interrupt(&bbb, &with(&["--yes"])).await;
+    before::delegations(&bbb, cloud, &zone, &file).await;
+
+    // A first deployment that fails, and is replaced: interrupted, killed, and resumed.
+    let failed = bbb.run(&with(&["--yes", "--parameter", "BBBDBSnapshotIdentifier=no-such-snapshot"])).await;
+    assert!(failed.expect(1).stderr.contains("the cause: Cluster (AWS::RDS::DBCluster)"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("no-such-snapshot"), "{}", failed.stderr);
+    let remains = bbb.run(&with(&["--yes"])).await;
+    assert!(remains.expect(3).stderr.contains("with --replace-failed"), "{}", remains.stderr);
+    let made = |line: &str| line.contains("CREATE_COMPLETE") && line.contains(" live-");
+    let interrupted = bbb.stop_when(&with(&["--yes", "--replace-failed"]), Signal::INT, made).await;
+    assert!(interrupted.expect(130).stderr.contains("interrupted by Ctrl-C"), "{}", interrupted.stderr);
+    assert!(interrupted.stderr.contains("CloudFormation goes on with live"), "{}", interrupted.stderr);
+    assert!(
+        interrupted.stderr.contains("AWS::S3::Bucket live-accesslogs-"),
+        "what the failed one left: {}",
+        interrupted.stderr
+    );
+    let killed = bbb.stop_when(&with(&["--yes"]), Signal::KILL, |line| line.contains("following that first")).await;
+    assert_eq!(killed.status.code(), None, "{}", killed.stderr);
     let resumed = bbb.run(&with(&["--yes", "--output", "json"])).await;
     let said = resumed.expect(0).json();
     assert_eq!(said["status"], "CREATE_COMPLETE", "{}", resumed.stderr);
     assert!(resumed.stderr.contains("following that first"), "{}", resumed.stderr);
     assert_eq!(said["outputs"]["GreenlightUrl"], format!("https://conference.{DOMAIN}"));
+    let outputs: BTreeMap<String, String> = serde_json::from_value(said["outputs"].clone()).expect("texts");
 
     let unchanged = bbb.run(&with(&["--yes"])).await;
     assert!(unchanged.expect(0).stderr.contains("nothing has to change"), "{}", unchanged.stderr);
@@ -67,45 +85,20 @@ async fn live() {
     let update = bbb.run(&with(&["--parameter", "BBBSeatsPerServer=150", "--dry-run"])).await;
     assert!(update.expect(0).stderr.contains("changed ServerPool"), "{}", update.stderr);
 
-    see(&bbb, &cloud).await;
-    log_is_private(&bbb, &cloud).await;
+    see(&bbb, cloud).await;
+    troubles::all(&bbb, cloud, &with(&["--yes"])).await;
+    log_is_private(&bbb, cloud).await;
 
-    let nobody = bbb.run(&["destroy", "--stack-name", "live"]).await;
-    assert!(nobody.expect(3).stderr.contains("--yes-delete live"), "{}", nobody.stderr);
-    bbb.run(&["destroy", "--stack-name", "live", "--yes-delete", "other"]).await.expect(3);
+    site.belongs_to(&zone, &outputs).await;
+    let more = ["BBBApplicationMinInstances=1", "BBBApplicationDesiredInstances=1", "BBBApplicationMaxInstances=3"];
+    let more: Vec<&str> = more.iter().flat_map(|pair| ["--parameter", pair]).collect();
+    bbb.run(&[&with(&["--yes"]), &more[..]].concat()).await.expect(0);
+    servers::come_and_go(&bbb, &site).await;
+
     let used = bbb.run(&["destroy", "--stack-name", "other", "--sources"]).await;
     assert!(used.expect(3).stderr.contains("uses it"), "{}", used.stderr);
-    let destroy = ["destroy", "--stack-name", "live", "--yes-delete", "live", "--purge-access-logs", "--sources"];
-    let destroyed = bbb.run(&[&destroy[..], &["--output", "json"]].concat()).await;
-    let kept = destroyed.expect(0).json()["kept"].clone();
-    let kinds: Vec<&str> = kept.as_array().expect("a list").iter().filter_map(|kept| kept["type"].as_str()).collect();
-    assert_eq!(kinds, ["AWS::EFS::FileSystem", "AWS::ElastiCache::ReplicationGroup", "AWS::RDS::DBCluster"]);
-    bbb.run(&destroy).await.expect(0);
-    cloud.stop().await;
-}
-
-/// Starts a deployment and interrupts it as soon as CloudFormation works on it.
-async fn interrupt(bbb: &Bbb, arguments: &[&str]) {
-    let mut running = bbb.start(arguments);
-    let mut lines = BufReader::new(running.stderr.take().expect("standard error")).lines();
-    let begun = async {
-        while let Some(line) = lines.next_line().await.expect("a line") {
-            if line.contains("CREATE_COMPLETE") && line.contains(" live-") {
-                return;
-            }
-        }
-        panic!("it ended before it was interrupted");
-    };
-    timeout(LIMIT, begun).await.expect("CloudFormation begins");
-    let pid = Pid::from_raw(running.id().expect("a process").cast_signed()).expect("a process");
-    kill_process(pid, Signal::INT).expect("a signal");
-    let mut rest = String::new();
-    let status = timeout(LIMIT, async {
-        lines.into_inner().read_to_string(&mut rest).await.expect("text");
-        running.wait().await.expect("an end")
-    });
-    assert_eq!(status.await.expect("an end").code(), Some(130), "{rest}");
-    assert!(rest.contains("interrupted by Ctrl-C") && rest.contains("CloudFormation goes on with live"), "{rest}");
+    ending::destroy(&bbb, &site).await;
+    site.close().await;
 }
 
 /// Looks at the deployment, as those who may and those who may not.
@@ -114,11 +107,12 @@ async fn see(bbb: &Bbb, cloud: &Cloud) {
     assert_eq!(listed.expect(0).json()["servers"], json!([]));
     let unknown = bbb.run(&["servers", "cordon", "i-0123456789abcdef0", "--stack-name", "live"]).await;
     assert!(unknown.expect(1).stderr.contains("has no instance i-0123456789abcdef0"), "{}", unknown.stderr);
-    let status = bbb.run(&["status", "--stack-name", "live", "--output", "json"]).await.expect(0).json();
+    let status = bbb.run(&["status", "--stack-name", "live", "--output", "json"]).await.expect_status().json();
     assert_eq!(status["stack"]["status"], "CREATE_COMPLETE");
     assert_eq!(status["services"].as_array().map(Vec::len), Some(4), "{status}");
     assert_eq!(status["certificate"]["status"], "ISSUED");
     assert_eq!(status["mail"]["sandbox"], true);
+    alarms(bbb, cloud).await;
 
     let logs =
         bbb.run(&["logs", "--stack-name", "live", "--since", "1h", "--group", "Certificate", "--output", "json"]).await;
@@ -129,14 +123,49 @@ async fn see(bbb: &Bbb, cloud: &Cloud) {
 
     let allowed = ["cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents"];
     let denied = bbb.with(user(cloud, "watcher", &allowed).await);
-    let seen = denied.run(&["status", "--stack-name", "live", "--output", "json"]).await.expect(0).json();
+    let seen = denied.run(&["status", "--stack-name", "live", "--output", "json"]).await.expect_status().json();
     assert_eq!(seen["stack"]["status"], "CREATE_COMPLETE");
-    for part in ["pool", "services", "certificate", "mail"] {
+    for part in ["pool", "services", "alarms", "certificate", "mail"] {
         let why = seen[part]["unknown"].as_str().unwrap_or_default();
         assert!(why.contains("AccessDenied") || why.contains("not authorized"), "{part}: {seen}");
     }
     let refused: Ran = denied.run(&["servers", "list", "--stack-name", "live"]).await;
     assert!(refused.expect(1).stderr.contains("AccessDenied"), "{}", refused.stderr);
+}
+
+/// An alarm of the deployment's that is on is seen, and another's is not.
+async fn alarms(bbb: &Bbb, cloud: &Cloud) {
+    let cli = AwsCli::install().await;
+    let run = async |arguments: &[&str]| {
+        cli.run(&workspace_root(), &cloud.client_environment(), arguments).await.expect("CloudWatch")
+    };
+    // One that nothing but a function's death turns on.
+    let listed = ["cloudwatch", "describe-alarms", "--alarm-name-prefix", "live-LastResort", "--output", "json"];
+    let listed: Value = serde_json::from_str(&run(&listed).await).expect("JSON");
+    let ours = listed["MetricAlarms"][0]["AlarmName"].as_str().expect("an alarm of the deployment's").to_owned();
+    let put = ["cloudwatch", "put-metric-alarm", "--alarm-name", "others", "--namespace", "N", "--metric-name", "M"];
+    let rest = ["--period", "60", "--evaluation-periods", "1", "--threshold", "1", "--statistic", "Sum"];
+    run(&[&put[..], &rest, &["--comparison-operator", "GreaterThanThreshold"]].concat()).await;
+    let set = async |name: &str, state: &str| {
+        let set = ["cloudwatch", "set-alarm-state", "--alarm-name", name, "--state-value", state];
+        run(&[&set[..], &["--state-reason", "somebody tries it"]].concat()).await;
+    };
+    // At the end of a minute the local AWS itself sets them.
+    until("the alarm is seen", Duration::from_secs(60), async || {
+        set("others", "ALARM").await;
+        set(&ours, "ALARM").await;
+        let status = bbb.run(&["status", "--stack-name", "live"]).await;
+        assert!(!status.expect_status().stdout.contains("others"), "{}", status.stdout);
+        let is_on = status.stdout.lines().any(|line| line.contains(" ON ") && line.contains(&ours));
+        assert!(!is_on || status.expect(1).stdout.contains("somebody tries it"), "{}", status.stdout);
+        is_on
+    })
+    .await;
+    until("the alarm is off", Duration::from_secs(60), async || {
+        set(&ours, "OK").await;
+        !bbb.run(&["status", "--stack-name", "live"]).await.expect_status().stdout.contains(&ours)
+    })
+    .await;
 }
 
 /// The environment of a user who may do this and nothing else.
@@ -216,6 +245,7 @@ async fn refusals() {
     bbb.run(&["deploi"]).await.expect(2);
     let region = bbb.with(vec![nowhere()]).run(&["status"]).await;
     assert!(region.expect(3).stderr.contains("no region"), "{}", region.stderr);
+    before::nobody_signed_in(&bbb).await;
     let script = bbb.run(&["completions", "bash"]).await;
     assert!(script.expect(0).stdout.contains("destroy"), "{}", script.stdout);
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use deployment::partition::Partition;
 use serde_json::Value;
 use stack_template::Parameter;
 use stack_template::definition::Definition;
@@ -171,7 +172,8 @@ impl Templates {
             .collect();
         values.extend(given.clone());
         let exports = BTreeSet::from([format!("{}-BBBStackBucket", self.value("BBBStackBucketStack", kept, given))]);
-        let region = Region::new(region, "aws", "amazonaws.com", "abc");
+        let partition = Partition::of(region);
+        let region = Region::new(region, partition.name, partition.suffix, "abc");
         let world = World::new(&self.definitions, &region, &exports, &[]);
         let Some(stack) = world.evaluate(Path::new(ROOT), &values) else { return vec![format!("there is no {ROOT}")] };
         let missing: BTreeSet<&str> = self.missing(kept, given).into_iter().map(|(name, _)| name).collect();

@@ -1,8 +1,7 @@
-//! Empties buckets, older versions included, and deletes the stack with the bucket of sources.
+//! Empties and deletes buckets, older versions included, and deletes the stack with the bucket of sources.
 
 use anyhow::{Context as _, bail, ensure};
-use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
-use aws_sdk_s3::Client;
+use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use deployment::stack;
 
@@ -11,12 +10,40 @@ use crate::console::Console;
 use crate::exit::refused;
 use crate::follow;
 
-/// Deletes everything in a bucket: all versions, and the marks of what was deleted before.
-pub(super) async fn empty(client: &Client, bucket: &str) -> anyhow::Result<()> {
+/// When a bucket was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deleted {
+    Now,
+    /// It was not there any longer.
+    Before,
+}
+
+/// Deletes a bucket with everything in it.
+pub(super) async fn delete(aws: &Aws, bucket: &str) -> anyhow::Result<Deleted> {
+    let client = aws.s3();
+    if empty(aws, bucket).await? == Deleted::Before {
+        return Ok(Deleted::Before);
+    }
+    match client.delete_bucket().bucket(bucket).set_expected_bucket_owner(aws.account.clone()).send().await {
+        Ok(_) => Ok(Deleted::Now),
+        Err(error) if is_gone(&error) => Ok(Deleted::Now),
+        Err(error) => Err(error).with_context(|| format!("cannot delete the bucket {bucket}")),
+    }
+}
+
+/// Deletes everything in a bucket of this account: all versions, and the marks of what was deleted before.
+async fn empty(aws: &Aws, bucket: &str) -> anyhow::Result<Deleted> {
+    let client = aws.s3();
+    // A bucket's name may have become somebody else's.
+    let owner = || aws.account.clone();
     loop {
         // Always the first page: what it showed is gone before the next look. It has a thousand at most, as many as one call deletes.
-        let listed = client.list_object_versions().bucket(bucket).send().await;
-        let listed = listed.with_context(|| format!("cannot list what is in the bucket {bucket}"))?;
+        let listed = client.list_object_versions().bucket(bucket).set_expected_bucket_owner(owner()).send().await;
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(error) if is_gone(&error) => return Ok(Deleted::Before),
+            Err(error) => return Err(error).with_context(|| format!("cannot list what is in the bucket {bucket}")),
+        };
         let versions = listed.versions().iter().map(|version| (version.key(), version.version_id()));
         let markers = listed.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
         let mut objects = Vec::new();
@@ -26,11 +53,11 @@ pub(super) async fn empty(client: &Client, bucket: &str) -> anyhow::Result<()> {
             objects.push(object.build().context("an object without a key")?);
         }
         if objects.is_empty() {
-            return Ok(());
+            return Ok(Deleted::Now);
         }
         let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().context("what to delete")?;
-        let deleted = client.delete_objects().bucket(bucket).delete(delete).send().await;
-        let deleted = deleted.with_context(|| format!("cannot empty the bucket {bucket}"))?;
+        let request = client.delete_objects().bucket(bucket).delete(delete).set_expected_bucket_owner(owner());
+        let deleted = request.send().await.with_context(|| format!("cannot empty the bucket {bucket}"))?;
         if let Some(error) = deleted.errors().first() {
             bail!(
                 "cannot delete {} in the bucket {bucket}: {}",
@@ -39,6 +66,11 @@ pub(super) async fn empty(client: &Client, bucket: &str) -> anyhow::Result<()> {
             );
         }
     }
+}
+
+/// Whether there is no such bucket.
+fn is_gone<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    error.code() == Some("NoSuchBucket")
 }
 
 /// Deletes the stack with the bucket of sources, unless another deployment uses it.
@@ -52,8 +84,10 @@ pub(super) async fn delete_sources(aws: &Aws, name: &str, console: &Console) -> 
         return Err(refused(format!("{name} stays: the stack {user} uses it")));
     }
     if let Some(bucket) = stack.outputs.get("BucketName") {
+        console
+            .if_interrupted(Some(format!("The bucket {bucket} may be half empty. The same command goes on with it.")));
         console.step(&format!("emptying the bucket {bucket}"));
-        empty(&aws.s3(), bucket).await?;
+        empty(aws, bucket).await?;
     }
     console.step(&format!("deleting {name}"));
     let Some(mark) = stack::delete(&client, &stack.id).await? else { return Ok(()) };

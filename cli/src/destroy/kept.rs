@@ -1,11 +1,18 @@
-//! What a deletion leaves, because the templates say so.
+//! What a deployment leaves, because the templates say so.
+//!
+//! `CloudFormation` itself is asked, which knows the events of a stack for 90 days after its deletion: what is told of here is provably what the
+//! deployment made, however often its deletion was interrupted.
 
 use std::collections::BTreeSet;
 
 use deployment::events::Event;
+use deployment::stack::Stack;
 use serde::Serialize;
 
 use crate::style::Style;
+
+/// The nested stack with the bucket of access logs.
+const ACCESS_LOGS: &str = "AccessLogs";
 
 /// Something that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -17,17 +24,22 @@ pub(super) struct Kept {
     pub(super) id: String,
     /// Whether only a last snapshot is kept.
     pub(super) as_snapshot: bool,
+    /// The nested stack that left it.
+    pub(super) stack: String,
+    /// Whether it is the bucket of access logs.
+    #[serde(skip)]
+    access_logs: bool,
 }
 
 /// The types that the templates have a last snapshot made of.
-const SNAPSHOTS: [&str; 2] = ["AWS::RDS::DBCluster", "AWS::ElastiCache::ReplicationGroup"];
+const SNAPSHOTS: [&str; 3] = ["AWS::RDS::DBCluster", "AWS::ElastiCache::ReplicationGroup", "AWS::EC2::Volume"];
 
 impl Kept {
-    pub(super) fn is_bucket(&self) -> bool {
-        self.resource_type == "AWS::S3::Bucket"
+    pub(super) fn is_access_logs(&self) -> bool {
+        self.access_logs
     }
 
-    /// What lists or deletes it.
+    /// What lists its snapshots, or deletes it.
     fn command(&self, options: &str) -> Option<String> {
         let id = &self.id;
         Some(match self.resource_type.as_str() {
@@ -39,27 +51,48 @@ impl Kept {
             "AWS::ElastiCache::ReplicationGroup" => {
                 format!("aws elasticache describe-snapshots{options} --replication-group-id {id}")
             }
+            "AWS::EC2::Volume" => format!("aws ec2 describe-snapshots{options} --filters Name=volume-id,Values={id}"),
+            _ => return None,
+        })
+    }
+
+    /// The parameter of the root template that takes it over.
+    fn parameter(&self) -> Option<String> {
+        Some(match self.resource_type.as_str() {
+            "AWS::EFS::FileSystem" => format!("BBBExistingFileSystem={}", self.id),
+            "AWS::RDS::DBCluster" => "BBBDBSnapshotIdentifier=SNAPSHOT".to_owned(),
+            "AWS::ElastiCache::ReplicationGroup" => "BBBCacheSnapshotName=SNAPSHOT".to_owned(),
             _ => return None,
         })
     }
 }
 
-/// What the events of a deletion say was kept.
-pub(super) fn of(events: &[Event]) -> Vec<Kept> {
-    let kept: BTreeSet<Kept> = events
+/// What the history of a deployment says was kept: by its deletion, and by updates before.
+pub(super) fn of(deployment: &Stack, history: &[Event]) -> Vec<Kept> {
+    let is_deletion =
+        |event: &&Event| event.depth == 0 && event.is_about_its_stack() && event.status == "DELETE_IN_PROGRESS";
+    // What goes earlier, in a roll-back for one, goes without a snapshot.
+    let began = history.iter().filter(is_deletion).map(|event| event.time).min();
+    // Nobody but CloudFormation names nested stacks, and it names them so.
+    let access_logs = format!("{}-{ACCESS_LOGS}-", deployment.name);
+    let kept: BTreeSet<Kept> = history
         .iter()
         .filter_map(|event| {
-            let as_snapshot = event.status == "DELETE_COMPLETE" && SNAPSHOTS.contains(&event.resource_type.as_str());
+            let as_snapshot = event.status == "DELETE_COMPLETE"
+                && SNAPSHOTS.contains(&event.resource_type.as_str())
+                && began.is_some_and(|began| event.time >= began);
             let is_kept = as_snapshot || event.status == "DELETE_SKIPPED";
             let id = event.physical_id.clone().filter(|_| is_kept)?;
-            Some(Kept { resource_type: event.resource_type.clone(), id, as_snapshot })
+            let access_logs = event.resource_type == "AWS::S3::Bucket" && event.stack.starts_with(&access_logs);
+            let (resource_type, stack) = (event.resource_type.clone(), event.stack.clone());
+            Some(Kept { resource_type, id, as_snapshot, stack, access_logs })
         })
         .collect();
     kept.into_iter().collect()
 }
 
-/// What is kept, for people.
-pub(super) fn text(kept: &[Kept], options: &str, style: Style) -> String {
+/// What is kept, for people, and how to go on with it.
+pub(super) fn text(kept: &[Kept], name: &str, options: &str, style: Style) -> String {
     if kept.is_empty() {
         return "Nothing is kept.\n".to_owned();
     }
@@ -71,23 +104,45 @@ pub(super) fn text(kept: &[Kept], options: &str, style: Style) -> String {
             text.push_str(&format!("    {}\n", style.faint(&command)));
         }
     }
+    let parameters: Vec<String> = kept.iter().filter_map(Kept::parameter).collect();
+    if !parameters.is_empty() {
+        let parameters: String = parameters.iter().map(|parameter| format!(" --parameter {parameter}")).collect();
+        text.push_str(&format!("{}\n", style.strong("To deploy with it again")));
+        text.push_str(&format!("  bbb deploy{options} --stack-name {name}{parameters}\n"));
+        if parameters.contains("=SNAPSHOT") {
+            text.push_str("  where SNAPSHOT is what the commands above name\n");
+        }
+    }
     text
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
+
+    use aws_sdk_cloudformation::types::StackStatus;
 
     use super::*;
     use crate::style;
 
-    fn event(resource_type: &str, id: &str, status: &str) -> Event {
+    fn deployment() -> Stack {
+        Stack {
+            id: "arn:bbb".to_owned(),
+            name: "bbb".to_owned(),
+            status: StackStatus::DeleteComplete,
+            reason: None,
+            parameters: [].into(),
+            outputs: [].into(),
+        }
+    }
+
+    fn event(second: u64, stack: &str, resource_type: &str, id: &str, status: &str) -> Event {
         Event {
-            id: id.to_owned(),
-            time: SystemTime::UNIX_EPOCH,
-            stack: "bbb".to_owned(),
-            stack_id: "arn".to_owned(),
-            depth: 1,
+            id: second.to_string(),
+            time: SystemTime::UNIX_EPOCH + Duration::from_secs(second),
+            stack: stack.to_owned(),
+            stack_id: format!("arn:{stack}"),
+            depth: usize::from(stack != "bbb"),
             logical_id: "Resource".to_owned(),
             physical_id: Some(id.to_owned()),
             resource_type: resource_type.to_owned(),
@@ -96,20 +151,38 @@ mod tests {
         }
     }
 
+    fn history() -> Vec<Event> {
+        vec![
+            event(1, "bbb-Database-1", "AWS::RDS::DBCluster", "never-whole", "DELETE_COMPLETE"),
+            event(5, "bbb", "AWS::CloudFormation::Stack", "arn:bbb", "DELETE_IN_PROGRESS"),
+            event(6, "bbb-Storage-1", "AWS::EFS::FileSystem", "fs-1", "DELETE_SKIPPED"),
+            event(7, "bbb", "AWS::CloudFormation::Stack", "arn:bbb", "DELETE_FAILED"),
+            event(8, "bbb", "AWS::CloudFormation::Stack", "arn:bbb", "DELETE_IN_PROGRESS"),
+            event(9, "bbb-Database-1", "AWS::RDS::DBCluster", "db", "DELETE_COMPLETE"),
+            event(9, "bbb-Roles-1", "AWS::IAM::Role", "role", "DELETE_COMPLETE"),
+            event(9, "bbb-AccessLogs-1", "AWS::S3::Bucket", "logs", "DELETE_SKIPPED"),
+            event(9, "bbb-Recordings-1", "AWS::S3::Bucket", "recordings", "DELETE_SKIPPED"),
+        ]
+    }
+
     #[test]
-    fn what_was_skipped_or_made_a_snapshot_of_is_kept() {
-        let kept = of(&[
-            event("AWS::EFS::FileSystem", "fs-1", "DELETE_SKIPPED"),
-            event("AWS::EFS::FileSystem", "fs-1", "DELETE_SKIPPED"),
-            event("AWS::RDS::DBCluster", "db", "DELETE_COMPLETE"),
-            event("AWS::IAM::Role", "role", "DELETE_COMPLETE"),
-            event("AWS::S3::Bucket", "logs", "DELETE_SKIPPED"),
-        ]);
-        assert_eq!(kept.iter().map(|kept| kept.id.as_str()).collect::<Vec<_>>(), ["fs-1", "db", "logs"]);
-        let text = text(&kept, " --region r", style::plain());
-        assert!(text.contains(
-            "  AWS::EFS::FileSystem fs-1\n    aws efs delete-file-system --region r --file-system-id fs-1\n"
-        ));
-        assert!(text.contains("a last snapshot of AWS::RDS::DBCluster db\n"), "{text}");
+    fn what_an_earlier_try_kept_is_kept() {
+        let kept = of(&deployment(), &history());
+        let ids: Vec<&str> = kept.iter().map(|kept| kept.id.as_str()).collect();
+        assert_eq!(ids, ["fs-1", "db", "logs", "recordings"]);
+        let logs: Vec<&str> = kept.iter().filter(|kept| kept.is_access_logs()).map(|kept| kept.id.as_str()).collect();
+        assert_eq!(logs, ["logs"]);
+    }
+
+    #[test]
+    fn it_is_said_how_to_delete_it_and_how_to_use_it_again() {
+        let text = text(&of(&deployment(), &history()), "bbb", " --region r", style::plain());
+        for line in [
+            "  AWS::EFS::FileSystem fs-1\n    aws efs delete-file-system --region r --file-system-id fs-1\n",
+            "a last snapshot of AWS::RDS::DBCluster db\n",
+            "  bbb deploy --region r --stack-name bbb --parameter BBBExistingFileSystem=fs-1 --parameter BBBDBSnapshotIdentifier=SNAPSHOT\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 }

@@ -1,8 +1,7 @@
 //! Whether meetings run, and how they end.
 
 use anyhow::{Context as _, bail};
-use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
-use aws_sdk_cloudformation::types::{Capability, Parameter};
+use aws_sdk_cloudformation::types::{Capability, Parameter, StackStatus};
 use deployment::events::Mark;
 use deployment::stack::Stack;
 
@@ -16,6 +15,12 @@ use crate::words::words;
 /// After how many minutes a server ends whatever runs on it.
 const DEADLINE: &str = "BBBDrainDeadlineMinutes";
 
+/// What `--end-meetings` makes of it.
+const HURRY: &str = "1";
+
+/// What it is in the template.
+const DEFAULT: &str = "1440";
+
 /// The states of servers that have no meetings, whatever they say. One that is joining may have some: a server that Scalelite forgot joins again with them.
 const IDLE: [&str; 5] = ["launching", "finishing", "warmed", "gone", "foreign"];
 
@@ -24,13 +29,16 @@ pub(super) async fn none_run(aws: &Aws, stack: &Stack, console: &Console) -> any
     // Without it the deployment never was whole, and had no servers that were looked after.
     let Some(function) = stack.outputs.get("PoolFunctionName") else { return Ok(()) };
     let advice = "wait, drain the servers (bbb servers drain), or end the meetings with --end-meetings";
-    let pool = pool::ask(&pool::client(aws), function, &Request::List, console).await;
-    let pool =
-        pool.map_err(|error| refused(format!("nobody knows whether meetings run ({}): {advice}", words(&error))))?;
-    match judge(&pool) {
-        None => Ok(()),
-        Some(why) => Err(refused(format!("{why}: {advice}"))),
-    }
+    let why = match pool::ask(&pool::client(aws), function, &Request::List, console).await {
+        Ok(pool) => judge(&pool),
+        // The function goes after the servers: an earlier deletion came that far.
+        Err(error) if stack.status == StackStatus::DeleteFailed && pool::is_gone(&error) => None,
+        Err(error) => Some(format!("nobody knows whether meetings run ({})", words(&error))),
+    };
+    let Some(why) = why else { return Ok(()) };
+    let is_hurried = stack.parameters.get(DEADLINE).is_some_and(|minutes| minutes == HURRY);
+    let hurried = if is_hurried { format!(". {}", warning(stack)) } else { String::new() };
+    Err(refused(format!("{why}: {advice}{hurried}")))
 }
 
 /// Why the servers may not end now, if they may not.
@@ -59,38 +67,60 @@ fn judge(pool: &Pool) -> Option<String> {
 
 /// Has servers end within a minute of their drain, whatever runs on them: a drained server is otherwise left to its meetings, and the deletion waits.
 pub(super) async fn hurry(aws: &Aws, stack: &Stack, console: &Console) -> anyhow::Result<()> {
-    if !stack.outputs.contains_key("PoolFunctionName") || !stack.parameters.contains_key(DEADLINE) {
+    let Some(deadline) = stack.parameters.get(DEADLINE) else { return Ok(()) };
+    if !stack.outputs.contains_key("PoolFunctionName") || deadline == HURRY {
+        return Ok(());
+    }
+    if !can_be_updated(&stack.status) {
+        console.warn(&format!(
+            "in {} the drain cannot be shortened any more ({DEADLINE} is {deadline}): servers that are left end when their meetings do",
+            stack.status.as_str()
+        ));
         return Ok(());
     }
     console.step("meetings are to end: servers get one minute to drain");
+    // Whatever comes between this and the deletion, scaling in ends meetings from now on.
+    console.whenever_interrupted(Some(warning(stack)));
     let client = aws.cloudformation();
     let mark = Mark::before(&client, &stack.id).await?;
     let parameters = stack.parameters.keys().map(|name| {
         let parameter = Parameter::builder().parameter_key(name);
-        if name == DEADLINE { parameter.parameter_value("1") } else { parameter.use_previous_value(true) }.build()
+        if name == DEADLINE { parameter.parameter_value(HURRY) } else { parameter.use_previous_value(true) }.build()
     });
     let request = client.update_stack().stack_name(&stack.id).use_previous_template(true);
     let request = request.set_parameters(Some(parameters.collect())).capabilities(Capability::CapabilityIam);
-    match request.send().await {
-        Ok(_) => {}
-        Err(error) if error.message().is_some_and(|message| message.contains("No updates are to be performed")) => {
-            return Ok(());
-        }
-        Err(error) => return Err(error).context("cannot shorten the drain"),
-    }
+    request.send().await.context("cannot shorten the drain")?;
     let ended = follow::follow(aws, &mark, &stack.name, None, console).await?;
     if !ended.followed.succeeded() {
         follow::explain(&ended, &stack.name, console);
         bail!("the drain could not be shortened; nothing was deleted");
     }
-    // Whatever comes between this and the deletion, scaling in would end meetings from now on.
-    let before = stack.parameters.get(DEADLINE).map_or("1440", String::as_str);
-    console.warn(&format!(
-        "until {} is gone, servers end a minute after they are to leave, with their meetings. If it stays, set that back: \
-         bbb deploy --stack-name {} --parameter {DEADLINE}={before}",
-        stack.name, stack.name
-    ));
+    console.warn(&warning(stack));
     Ok(())
+}
+
+/// Whether a stack of this status takes an update.
+fn can_be_updated(status: &StackStatus) -> bool {
+    matches!(
+        status,
+        StackStatus::CreateComplete
+            | StackStatus::UpdateComplete
+            | StackStatus::UpdateRollbackComplete
+            | StackStatus::ImportComplete
+            | StackStatus::ImportRollbackComplete
+    )
+}
+
+/// What a shortened drain means, and how it is set back.
+fn warning(stack: &Stack) -> String {
+    let before = stack.parameters.get(DEADLINE).map(String::as_str).filter(|minutes| *minutes != HURRY);
+    format!(
+        "until {} is gone, servers end a minute after they are to leave, with their meetings. If it stays, set that back: \
+         bbb deploy --stack-name {} --parameter {DEADLINE}={}",
+        stack.name,
+        stack.name,
+        before.unwrap_or(DEFAULT)
+    )
 }
 
 #[cfg(test)]
@@ -100,6 +130,25 @@ mod tests {
 
     fn server(state: &str, load: Option<Load>) -> Server {
         Server { state: state.to_owned(), name: Some("vc-1".to_owned()), load, ..Server::default() }
+    }
+
+    #[test]
+    fn a_shortened_drain_can_be_set_back() {
+        let template = include_str!("../../../template.yaml");
+        let (_, parameter) = template.split_once(&format!("\n  {DEADLINE}:\n")).expect("the parameter");
+        let default = parameter.lines().find_map(|line| line.trim().strip_prefix("Default: ")).expect("a default");
+        assert_eq!(default.trim_matches('"'), DEFAULT);
+        let stack = |minutes: &str| Stack {
+            id: "arn".to_owned(),
+            name: "exam".to_owned(),
+            status: StackStatus::CreateComplete,
+            reason: None,
+            parameters: [(DEADLINE.to_owned(), minutes.to_owned())].into(),
+            outputs: [].into(),
+        };
+        let end = |minutes| warning(&stack(minutes)).rsplit(' ').next().map(str::to_owned);
+        assert_eq!(end("90").as_deref(), Some("BBBDrainDeadlineMinutes=90"));
+        assert_eq!(end(HURRY).as_deref(), Some("BBBDrainDeadlineMinutes=1440"));
     }
 
     #[test]

@@ -145,3 +145,14 @@ async fn what_is_being_done_already_is_followed_from_its_beginning() {
     let before = [("arn:inner", "inner-1"), ("arn:root", "root-2")];
     assert_eq!(mark.newest, before.map(|(stack, event)| (stack.to_owned(), event.to_owned())).into());
 }
+
+#[tokio::test]
+async fn the_history_holds_stacks_that_are_nested_no_longer() {
+    let now = Arc::new(Mutex::new(100));
+    let (root, inner) = (history("root", &now, root_history()), history("inner", &now, nested_history()));
+    let client = mock_client!(aws_sdk_cloudformation, RuleMode::MatchAny, [&root, &inner]);
+    let events = super::history(&client, "arn:root").await.expect("events");
+    let of = |stack: &str| events.iter().filter(|event| event.stack == stack).count();
+    assert_eq!((of("root"), of("inner")), (root_history().len(), nested_history().len()));
+    assert!(events.iter().all(|event| event.depth == usize::from(event.stack == "inner")));
+}

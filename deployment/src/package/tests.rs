@@ -95,6 +95,11 @@ async fn paths_become_addresses_by_content() {
     assert!(packaged.url.ends_with(&keys[3]));
     assert!(packaged.artifacts.iter().all(|artifact| artifact.uploaded));
 
+    let (mut china, _) = self::bucket(false);
+    china.region = "cn-north-1".to_owned();
+    let china = package(&root.path().join("template.yaml"), &china).await.expect("packaged");
+    assert!(china.url.starts_with("https://s3.cn-north-1.amazonaws.com.cn/artifacts/"), "{}", china.url);
+
     let (again, _) = self::bucket(false);
     let again = package(&root.path().join("template.yaml"), &again).await.expect("packaged");
     assert_eq!(again.url, packaged.url, "the same content has the same key");

@@ -15,6 +15,7 @@ from .ses import authorization as ses
 
 NEEDS = {
     "ministack.core.iam_actions:_lambda_action": "method, path",
+    "ministack.core.iam_actions:extract_iam_action": "service, method, path, headers, body, query_params",
     "ministack.core.iam_actions:extract_resource_arn":
         "service, method, path, headers, body, query_params, region, account_id",
     "ministack.core.iam_actions:request_tag_context": "service, iam_action, body, params",
@@ -33,6 +34,11 @@ _LAMBDA_ACTIONS = {
 def _first(params: dict, name: str) -> str:
     value = params.get(name) or ""
     return value[0] if isinstance(value, list) else value
+
+
+def _is_in_cbor(service: str, headers: dict) -> bool:
+    """Whether CloudWatch is called as the newer SDKs do (Smithy RPC v2 CBOR)."""
+    return service == "monitoring" and headers.get("smithy-protocol") == "rpc-v2-cbor"
 
 
 def _record_keys(body: bytes) -> dict:
@@ -77,6 +83,7 @@ def install() -> None:
     # aws:ResourceTag is evaluated for the services listed here only.
     tagging._RESOURCE_TAG_COLLECTORS["acm"] = _certificates_tags
     lambda_action = iam_actions._lambda_action
+    action_of_request = iam_actions.extract_iam_action
     resource_arn = iam_actions.extract_resource_arn
     tag_context = iam_actions.request_tag_context
 
@@ -85,7 +92,15 @@ def install() -> None:
         named = _LAMBDA_ACTIONS.get(parts[-1]) if len(parts) > 3 and "functions" in parts else None
         return named.get(method) if named else lambda_action(method, path)
 
+    def action(service, method, path, headers, body, query_params):
+        if _is_in_cbor(service, headers):
+            # /service/NAME/operation/OPERATION
+            return f"cloudwatch:{path.rstrip('/').rsplit('/', 1)[-1]}"
+        return action_of_request(service, method, path, headers, body, query_params)
+
     def arn_of_resource(service, method, path, headers, body, query_params, region, account_id):
+        if _is_in_cbor(service, headers):
+            return "*"
         parts = [part for part in path.split("/") if part]
         if service == "route53" and parts[1:2] == ["change"] and len(parts) > 2:
             return f"arn:aws:route53:::change/{parts[2]}"
@@ -102,17 +117,19 @@ def install() -> None:
         return arn
 
     def service_context(service, iam_action, body, params):
-        context = tag_context(service, iam_action, body, params)
+        # What begins so is a map in CBOR, and no form with tags.
+        context = tag_context(service, iam_action, b"" if body[:1] >= b"\xa0" else body, params)
         if iam_action == "route53:ChangeResourceRecordSets":
             context.update(_record_keys(body))
         elif iam_action == "acm:RequestCertificate":
             context.update(_certificate_keys(body))
         elif service == "ses" and body[:1] != b"{":
-            action = iam_action.split(":")[1]
-            arn = ses.resource(action, "POST", "/", body, params, get_region())
-            context.update(ses.context(action, "/", body, params, arn))
+            operation = iam_action.split(":")[1]
+            arn = ses.resource(operation, "POST", "/", body, params, get_region())
+            context.update(ses.context(operation, "/", body, params, arn))
         return context
 
     replace(iam_actions, "_lambda_action", action_of_lambda)
+    replace(iam_actions, "extract_iam_action", action)
     replace(iam_actions, "extract_resource_arn", arn_of_resource)
     replace(iam_actions, "request_tag_context", service_context)

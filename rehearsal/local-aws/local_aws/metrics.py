@@ -19,6 +19,7 @@ NEEDS: dict[str, str | type] = {
     "ministack.services.cloudwatch:_dims_from_list": "dimensions",
     "ministack.services.cloudwatch:_dims_key": "dims",
     "ministack.services.cloudwatch:_dispatch_alarm_actions": "alarm, old_state, new_state, reason",
+    "ministack.services.cloudwatch:_evaluate_alarm": "alarm",
     "ministack.services.cloudwatch:_evaluate_all_alarms": "",
     "ministack.services.cloudwatch:_evaluate_parent_alarms": "child, seen",
     "ministack.services.cloudwatch:_metric_bucket": "key",
@@ -187,5 +188,7 @@ class _Minutes:
 
 def install() -> None:
     minutes = _Minutes()
+    # Otherwise an alarm is judged when it is made, by the data of all dimensions together.
+    cloudwatch._evaluate_alarm = lambda alarm: None
     cloudwatch._evaluate_all_alarms = lambda: None
     clock.repeat(minutes.due, minutes.fire)

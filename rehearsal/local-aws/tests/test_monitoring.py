@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import unittest
 
-from support import LocalAwsTest
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import botocore.httpsession
+import cbor2
+from support import ACCOUNT, REGION, LocalAwsTest
 from test_containers import ref, resource
 
 
@@ -69,6 +75,51 @@ class Monitoring(LocalAwsTest):
         other = [statement("events.amazonaws.com", ["sns:Publish"])]
         self.assertIn("does not let cloudwatch.amazonaws.com publish", self.outcome(template(other, use), "Alarm"))
         self.assertIn("does not let cloudwatch.amazonaws.com use it", self.outcome(template(publish, []), "Alarm"))
+
+    def call_in_cbor(self, operation: str, credentials: dict, **arguments) -> tuple[int, dict]:
+        """A call as AWS's newer SDKs make it (Smithy RPC v2 CBOR), and the status and content of its answer."""
+        request = botocore.awsrequest.AWSRequest(
+            "POST", f"{self.server.url}/service/GraniteServiceVersion20100801/operation/{operation}",
+            data=cbor2.dumps(arguments),
+            headers={"Content-Type": "application/cbor", "Accept": "application/cbor", "smithy-protocol": "rpc-v2-cbor"})
+        keys = botocore.credentials.Credentials(credentials["AccessKeyId"], credentials["SecretAccessKey"])
+        botocore.auth.SigV4Auth(keys, "monitoring", REGION).add_auth(request)
+        answer = botocore.httpsession.URLLib3Session().send(request.prepare())
+        self.assertEqual(answer.headers.get("Content-Type"), "application/cbor", (answer.status_code, answer.content))
+        return answer.status_code, cbor2.loads(answer.content)
+
+    def test_the_newer_sdks_are_answered_in_their_protocol(self):
+        root = {"AccessKeyId": ACCOUNT, "SecretAccessKey": "test"}
+        self.cloudwatch.put_metric_alarm(
+            AlarmName="in-cbor", Namespace="N", MetricName="M", Period=60, EvaluationPeriods=1, Threshold=1,
+            Statistic="Sum", ComparisonOperator="GreaterThanThreshold", AlarmActions=["arn:aws:sns:eu-central-1:1:t"])
+        self.cloudwatch.set_alarm_state(AlarmName="in-cbor", StateValue="ALARM", StateReason="it is on")
+        status, said = self.call_in_cbor("DescribeAlarms", root, AlarmNamePrefix="in-cbor", StateValue="ALARM",
+                                         AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        self.assertEqual(status, 200)
+        (alarm,) = said["MetricAlarms"]
+        self.assertEqual((alarm["AlarmName"], alarm["StateReason"]), ("in-cbor", "it is on"))
+        self.assertEqual(alarm["AlarmActions"], ["arn:aws:sns:eu-central-1:1:t"])
+        self.assertIsInstance(alarm["StateUpdatedTimestamp"], datetime.datetime)
+        status, said = self.call_in_cbor("DescribeAlarms", root, AlarmNamePrefix="in-cbor", StateValue="OK")
+        self.assertEqual((status, said["MetricAlarms"]), (200, []))
+
+        self.iam.create_user(UserName="no-alarms")
+        nobody = self.iam.create_access_key(UserName="no-alarms")["AccessKey"]
+        status, said = self.call_in_cbor("DescribeAlarms", nobody)
+        self.assertEqual(status, 403)
+        self.assertIn("AccessDenied", said["__type"])
+        self.assertIn("cloudwatch:DescribeAlarms", said["message"])
+
+    def test_an_alarm_is_not_judged_by_the_data_of_another_dimension(self):
+        data = {"MetricName": "Calls", "Dimensions": [{"Name": "Of", "Value": "another"}], "Value": 9}
+        self.cloudwatch.put_metric_data(Namespace="Dimensions", MetricData=[data])
+        self.cloudwatch.put_metric_alarm(
+            AlarmName="of-one", Namespace="Dimensions", MetricName="Calls", Dimensions=[{"Name": "Of", "Value": "one"}],
+            Period=60, EvaluationPeriods=1, Threshold=1, Statistic="Sum", TreatMissingData="notBreaching",
+            ComparisonOperator="GreaterThanOrEqualToThreshold")
+        (alarm,) = self.cloudwatch.describe_alarms(AlarmNames=["of-one"])["MetricAlarms"]
+        self.assertEqual(alarm["StateValue"], "INSUFFICIENT_DATA")
 
     def test_dashboards_that_can_be_drawn(self):
         def widget(metrics, **more):

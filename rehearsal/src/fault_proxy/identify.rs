@@ -35,6 +35,8 @@ pub(super) enum Protocol {
     RestXml,
     /// As `RestXml`, with errors of its own shape.
     S3,
+    /// Smithy RPC v2: the operation in the path, and CBOR, as `CloudWatch` by the newer SDKs.
+    Cbor,
 }
 
 impl Operation {
@@ -49,6 +51,10 @@ impl Operation {
 
         if let Some(name) = header("x-amz-target").and_then(|target| target.rsplit('.').next()) {
             return Self { service, name: name.to_owned(), protocol: Protocol::Json };
+        }
+        if header("smithy-protocol") == Some("rpc-v2-cbor") {
+            let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+            return Self { service, name, protocol: Protocol::Cbor };
         }
         let form = String::from_utf8_lossy(body);
         let is_form = header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
@@ -218,6 +224,14 @@ mod tests {
             ),
             "acm:RequestCertificate"
         );
+    }
+
+    #[test]
+    fn the_newer_sdks_name_it_in_the_path() {
+        let headers = [("authorization", signed("monitoring")), ("smithy-protocol", "rpc-v2-cbor".to_owned())];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let path = "/service/GraniteServiceVersion20100801/operation/DescribeAlarms";
+        assert_eq!(identify("POST", path, &headers, "\u{a0}"), "monitoring:DescribeAlarms");
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Refusal {
     /// The error with which the service of `operation` throttles.
     pub(super) fn throttle(operation: &Operation) -> Self {
         match operation.protocol {
-            Protocol::Json => Self::new(400, "ThrottlingException", "Rate exceeded"),
+            Protocol::Json | Protocol::Cbor => Self::new(400, "ThrottlingException", "Rate exceeded"),
             Protocol::Query | Protocol::RestXml => Self::new(400, "Throttling", "Rate exceeded"),
             Protocol::Ec2 => Self::new(503, "RequestLimitExceeded", "Request limit exceeded."),
             Protocol::RestJson => Self::new(429, "TooManyRequestsException", "Too Many Requests"),
@@ -38,7 +38,7 @@ impl Refusal {
         );
         match operation.protocol {
             Protocol::Json => Self::new(400, "AccessDeniedException", message),
-            Protocol::RestJson => Self::new(403, "AccessDeniedException", message),
+            Protocol::RestJson | Protocol::Cbor => Self::new(403, "AccessDeniedException", message),
             Protocol::Query | Protocol::RestXml => Self::new(403, "AccessDenied", message),
             Protocol::Ec2 => {
                 Self::new(403, "UnauthorizedOperation", "You are not authorized to perform this operation.")
@@ -60,6 +60,7 @@ impl Refusal {
         let (kind, body) = match operation.protocol {
             Protocol::Json => ("application/x-amz-json-1.1", json!({"__type": code, "message": message}).to_string()),
             Protocol::RestJson => ("application/json", json!({"message": message}).to_string()),
+            Protocol::Cbor => return Answer::in_cbor(status, &[("__type", &code), ("message", &message)]),
             Protocol::Query | Protocol::RestXml => {
                 let fault = if status < 500 { "Sender" } else { "Receiver" };
                 (
@@ -99,6 +100,29 @@ impl Refusal {
             headers,
             body: body.into_bytes(),
         }
+    }
+}
+
+impl Answer {
+    /// A map of texts in CBOR (RFC 8949): a head with the major type and the length, then the content.
+    fn in_cbor(status: u16, texts: &[(&str, &str)]) -> Self {
+        const TEXT: u8 = 3;
+        const MAP: u8 = 5;
+        // Both lengths are written in two bytes, whatever they are.
+        let head = |kind: u8, length: usize| {
+            let [high, low] = u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes();
+            [(kind << 5) | 25, high, low]
+        };
+        let mut body = head(MAP, texts.len()).to_vec();
+        for text in texts.iter().flat_map(|(key, value)| [key, value]) {
+            body.extend(head(TEXT, text.len()));
+            body.extend(text.as_bytes());
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/cbor"));
+        headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, headers, body }
     }
 }
 

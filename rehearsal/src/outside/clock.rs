@@ -17,7 +17,7 @@ const LIBRARY: &str = "moved_clock";
 
 /// The time of day of the local AWS, as the file says that it keeps.
 #[derive(Debug, Clone)]
-pub(crate) struct MovedClock {
+pub struct MovedClock {
     file: PathBuf,
     library: PathBuf,
 }
@@ -32,7 +32,8 @@ impl MovedClock {
     }
 
     /// What time it is in the local AWS.
-    pub(crate) fn now(&self) -> SystemTime {
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
         SystemTime::now() + ahead(&self.file)
     }
 

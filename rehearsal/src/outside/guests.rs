@@ -31,18 +31,18 @@ struct Told {
 
 /// An instance that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Guest {
+pub struct Guest {
     /// Its name, which it makes from its own id.
-    pub(crate) host: String,
+    pub host: String,
     /// Its public address.
-    pub(crate) address: Option<Ipv4Addr>,
+    pub address: Option<Ipv4Addr>,
     installed: bool,
     since: SystemTime,
 }
 
 /// Something that must never happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Loss {
+pub enum Loss {
     /// A meeting was ended although people were in it.
     Meeting {
         /// Which, and on which server.

@@ -9,6 +9,7 @@ mod view;
 
 use super::World;
 use super::broken::Broken;
+use crate::outside::Secrets;
 
 pub(super) use view::minute;
 
@@ -16,7 +17,8 @@ pub(super) use view::minute;
 pub(super) async fn find(world: &mut World<'_>) -> Result<(), Broken> {
     let outputs = world.outputs().await?;
     world.server_group = outputs.get("ServerGroupName").cloned().unwrap_or_default();
-    secrets::take(world, &outputs).await
+    world.outside.take(Secrets::of(&world.secrets, &outputs).await?);
+    Ok(())
 }
 
 pub(super) async fn run(world: &mut World<'_>) {
