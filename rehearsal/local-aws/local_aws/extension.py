@@ -11,6 +11,7 @@ from . import guard
 _PARTS = (
     "clock", "server", "service_principals", "metrics", "functions", "events", "route53", "acm", "images",
     "public_parameters", "instances", "access_keys", "secrets_manager", "publishing", "cloudformation", "networks",
+    "machines", "image_builder",
     "datastores", "autoscaling", "containers", "application_autoscaling", "load_balancers", "monitoring", "ses", "iam",
     "server_authorization",
 )
