@@ -265,6 +265,7 @@ def recordings_are_counted_and_handed_over(trial: Trial) -> None:
     arrived = machine.sh(f"stat -c %i /srv/efs/{published}-presentation.tar")
     machine.sh(f"{hand_over} -m {published} -f presentation")
     check(arrived == machine.sh(f"stat -c %i /srv/efs/{published}-presentation.tar"), "it was handed over twice")
+    check(not machine.sh("ls /var/bigbluebutton/published/presentation"), "what arrived is still listed as published here")
     played = trial.work / "played"
     [taken] = importer.import_all(machine.root / "srv/efs", played)
     seen = (taken.recording, taken.format, taken.meeting, taken.minutes)
