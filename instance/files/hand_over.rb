@@ -24,11 +24,28 @@ def note(id, format)
   File.join(NOTES, "#{id}-#{format}.done")
 end
 
-# [format, id] of what BigBlueButton has published to the end and nobody has noted.
-def left(id)
+# [format, id] of what BigBlueButton has published to the end.
+def published(id)
   Dir.glob(File.join(PUBLISHED, '*', id, 'metadata.xml')).map { |path| path.split('/')[-3..-2] }
      .select { |format, found| File.exist?(File.join(STATUS, 'published', "#{found}-#{format}.done")) }
-     .reject { |format, found| File.exist?(note(found, format)) }
+end
+
+# Whether it was noted, and was not published anew since.
+def arrived?(format, id)
+  noted = note(id, format)
+  File.exist?(noted) && File.mtime(noted) >= File.mtime(File.join(STATUS, 'published', "#{id}-#{format}.done"))
+end
+
+def left(id)
+  published(id).reject { |format, found| arrived?(format, found) }
+end
+
+# What arrived goes from here. BigBlueButton would list it as published for ever, which is what the pool takes for a recording that would be lost with the
+# server. The raw media stay, of which it can be made again.
+def remove_arrived
+  published('*').select { |format, found| arrived?(format, found) }.each do |format, found|
+    FileUtils.rm_rf(File.join(PUBLISHED, format, found))
+  end
 end
 
 def hand_over(format, id)
@@ -61,4 +78,7 @@ abort 'not a recording id' unless id.nil? || ID.match?(id)
 
 lock = File.open(File.join(PROPERTIES.fetch('recording_dir'), '.hand-over.lock'), File::RDWR | File::CREAT, 0o600)
 lock.flock(File::LOCK_EX)
-exit(left(id || '*').sort.map { |format, found| hand_over(format, found) }.all?)
+complete = left(id || '*').sort.map { |format, found| hand_over(format, found) }.all?
+# Not when BigBlueButton calls: others of its scripts may read it after this one.
+remove_arrived unless id
+exit(complete)

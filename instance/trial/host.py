@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def obstacle(cache: Path) -> str | None:
     if missing and not shutil.which("apt-get"):
         return f"it needs {' '.join(missing)}, and this is no Debian or Ubuntu that could install them"
     if missing:
-        print(f"installing {' '.join(missing)}", flush=True)
+        print(f"installing {' '.join(missing)}", flush=True, file=sys.stderr)
         for words in (("update", "-q"), ("install", "-yq", "--no-install-recommends", *missing)):
             done = subprocess.run(["apt-get", *words], capture_output=True, text=True, check=False)
             if done.returncode:
@@ -103,7 +104,7 @@ def prepare(cache: Path) -> None:
     mark = cache / "prepared"
     if mark.exists() and mark.read_text() == wanted:
         return
-    print("fetching Debian (once)", flush=True)
+    print("fetching Debian (once)", flush=True, file=sys.stderr)
     mark.unlink(missing_ok=True)
     root, archive = cache / "root", cache / "archive"
     for folder in (root, archive):

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from host import run
@@ -38,6 +39,16 @@ if [ -e /srv/gate ]; then
   case $gate_at$0 in 0*/configure.d/* | *"/configure.d/$gate_step") trap gate DEBUG && set -T ;; esac
 fi
 """
+
+
+@dataclass
+class Surroundings:
+    """What a machine finds, where machines differ."""
+
+    address: str = SERVER
+    file_systems: tuple[str, ...] = ("fs-0123456789abcdef0",)
+    # How long is waited between two tries, if not as long as on a server.
+    pace: str = "BBB_SERVER_PACE=0.1"
 
 
 class Machine:
@@ -74,14 +85,16 @@ class Machine:
     def console(self) -> Path:
         return self.folder / "console"
 
-    def set_up(self, authority: Path, shared: dict[str, Path]) -> None:
+    def set_up(self, authority: Path, shared: dict[str, Path], surroundings: Surroundings) -> None:
         """What is the machine's surroundings rather than its own: network, trust in the trial's authority, names of disks,
         the archive.
         """
         self.shared = shared
-        self.write(
-            "etc/systemd/network/10-host0.network", f"[Match]\nName=host0\n[Network]\nAddress={SERVER}/24\nGateway={GATEWAY}\n"
-        )
+        network = f"[Match]\nName=host0\n[Network]\nAddress={surroundings.address}/32\n"
+        network += f"[Route]\nGateway={GATEWAY}\nGatewayOnLink=yes\n"
+        self.write("etc/systemd/network/10-host0.network", network)
+        # What there is to be mounted.
+        self.write("srv/efs-file-systems", "".join(f"{name}\n" for name in surroundings.file_systems))
         (self.root / "etc/resolv.conf").unlink(missing_ok=True)
         self.write("etc/resolv.conf", f"nameserver {GATEWAY}\n")
         self.write("etc/hostname", "server\n")
@@ -91,7 +104,7 @@ class Machine:
         # The command line takes the system's certificates only when told to.
         self.write("root/.aws/config", f"[default]\nregion = {REGION}\nca_bundle = /etc/ssl/certs/ca-certificates.crt\n")
         for unit in ("bbb-server.service", "bbb-server-failed.service"):
-            settings = "BBB_SERVER_PACE=0.1 HOME=/root BASH_ENV=/srv/begin"
+            settings = f"{surroundings.pace} HOME=/root BASH_ENV=/srv/begin"
             self.write(f"etc/systemd/system/{unit}.d/trial.conf", f"[Service]\nEnvironment={settings}\n")
         self.write("srv/begin", BEGIN)
         links = "[Unit]\nDefaultDependencies=no\nBefore=local-fs-pre.target bbb-server.service\n"

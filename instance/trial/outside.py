@@ -50,6 +50,33 @@ class World:
     # (service operation, parameters)
     asked: list[tuple[str, dict]] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
+    # The zone that all servers are named in.
+    domain: str = DOMAIN
+
+    def record(self, name: str) -> str | None:
+        """The address of a name in the zone."""
+        return self.records.get(name)
+
+    def metadata(self, _address: str) -> dict[str, str]:
+        """What the metadata service knows of the instance that has this address."""
+        credentials = {
+            "Code": "Success",
+            "AccessKeyId": "ASIATRIALTRIALTRIAL0",
+            "SecretAccessKey": "trial",
+            "Token": "trial-token",
+            "Expiration": "2099-01-01T00:00:00Z",
+        }
+        return {
+            "instance-id": INSTANCE,
+            "local-ipv4": SERVER,
+            "public-ipv4": self.public,
+            "autoscaling/target-lifecycle-state": self.lifecycle,
+            "tags/instance/aws:autoscaling:groupName": GROUP,
+            "iam/security-credentials/": "server",
+            "iam/security-credentials/server": json.dumps(credentials),
+            "placement/region": REGION,
+            "placement/availability-zone": f"{REGION}a",
+        }
 
     def calls(self, operation: str) -> list[dict]:
         return [parameters for name, parameters in self.asked if name == operation]
@@ -93,25 +120,7 @@ class Metadata(Quiet):
     def do_GET(self):
         if self.headers.get("X-aws-ec2-metadata-token") != self.token:
             return self.answer(401)
-        world = self.world
-        credentials = {
-            "Code": "Success",
-            "AccessKeyId": "ASIATRIALTRIALTRIAL0",
-            "SecretAccessKey": "trial",
-            "Token": "trial-token",
-            "Expiration": "2099-01-01T00:00:00Z",
-        }
-        known = {
-            "instance-id": INSTANCE,
-            "local-ipv4": SERVER,
-            "public-ipv4": world.public,
-            "autoscaling/target-lifecycle-state": world.lifecycle,
-            "tags/instance/aws:autoscaling:groupName": GROUP,
-            "iam/security-credentials/": "server",
-            "iam/security-credentials/server": json.dumps(credentials),
-            "placement/region": REGION,
-            "placement/availability-zone": f"{REGION}a",
-        }
+        known = self.world.metadata(self.client_address[0])
         value = known.get(self.path.removeprefix("/latest/meta-data/"))
         return self.answer(200, value) if value else self.answer(404)
 
@@ -204,13 +213,15 @@ class Names(socketserver.BaseRequestHandler):
     def look_up(self, name: str, kind: int) -> list[bytes] | None:
         """The answers; none for a name that has others; None for a name that is not."""
         address = lambda text: [ipaddress.ip_address(text).packed] if kind == 1 else []  # noqa: E731
-        if name == DOMAIN:
+        domain = self.world.domain
+        if name == domain:
             return [b"\x02ns" + b"\xc0\x0c"] if kind == 2 else []
-        if name == f"ns.{DOMAIN}":
+        if name == f"ns.{domain}":
             return address(GATEWAY)
-        if name.endswith(DOMAIN):
-            return address(self.world.records[name]) if name in self.world.records else None
-        if name.endswith(("amazonaws.com", "amazon-efs-utils.aws.com", "bigbluebutton.org", "acme.trial")):
+        if name.endswith(f".{domain}"):
+            found = self.world.record(name)
+            return address(found) if found else None
+        if name.endswith(("amazonaws.com", "amazon-efs-utils.aws.com", "bigbluebutton.org", "acme.trial", "letsencrypt.org")):
             return address(GATEWAY)
         return None
 
@@ -218,19 +229,20 @@ class Names(socketserver.BaseRequestHandler):
 class Outside:
     """Everything outside, running in this process's network."""
 
-    def __init__(self, folder: Path, certificates: dict[str, Path]):
-        self.world = World()
+    def __init__(self, folder: Path, certificates: dict[str, Path], world: World | None = None, amazon: type[Quiet] = Amazon):
+        self.world = world or World()
         self.folder = folder
         self.certificates = certificates
+        self.amazon = amazon
         self.pebble: subprocess.Popen | None = None
-        for handler in (Metadata, Amazon, Names):
+        for handler in (Metadata, amazon, Names):
             handler.world = self.world
 
     def start(self) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificates["chain"], self.certificates["key"])
         metadata = ThreadingHTTPServer((METADATA, 80), Metadata)
-        amazon = ThreadingHTTPServer((GATEWAY, 443), Amazon)
+        amazon = ThreadingHTTPServer((GATEWAY, 443), self.amazon)
         amazon.socket = context.wrap_socket(amazon.socket, server_side=True)
         names = socketserver.ThreadingUDPServer((GATEWAY, 53), Names)
         for server in (metadata, amazon, names):

@@ -8,6 +8,7 @@ import hashlib
 import re
 import time
 
+import importer
 from host import INSTANCE_FOLDER
 from machine import Machine
 from outside import API_SECRET, HOST, INSTANCE, TURN_SECRET
@@ -199,9 +200,24 @@ def recording(machine: Machine, number: int, *files: str) -> str:
     return identity
 
 
+def metadata_of(identity: str, form: str) -> str:
+    """The metadata.xml of a published format, with all that BigBlueButton writes and Scalelite reads."""
+    link, image = f"https://{HOST}/playback/{form}/2.3/{identity}", f"https://{HOST}/{form}/{identity}/thumb-1.png"
+    return (
+        f"<recording><id>{identity}</id><state>published</state><published>true</published>"
+        "<start_time>1777000000000</start_time><end_time>1777003600000</end_time><participants>3</participants>"
+        f"<meeting id='{identity}' externalId='lesson' name='A lesson' breakout='false'/>"
+        "<meta><meetingId>lesson</meetingId><meetingName>A lesson</meetingName><isBreakout>false</isBreakout></meta>"
+        f"<playback><format>{form}</format><link>{link}</link><duration>3600000</duration><extensions><preview><images>"
+        f"<image width='176' height='136' alt='Slide'>{image}</image></images></preview></extensions></playback></recording>"
+    )
+
+
 @scenario
 def recordings_are_counted_and_handed_over(trial: Trial) -> None:
-    """Recordings count as unfinished in every stage, and no longer once they have arrived in the spool."""
+    """Recordings count as unfinished in every stage, and no longer once they have arrived in the spool; what arrived is what
+    Scalelite's importer takes.
+    """
     machine = trial.server
     # Nobody else writes it meanwhile.
     machine.sh("systemctl stop bbb-server-status.timer bbb-server-status.service bbb-server-hand-over.timer")
@@ -230,7 +246,8 @@ def recordings_are_counted_and_handed_over(trial: Trial) -> None:
     check(count() == 1, "raw media do not count")
 
     published = recording(machine, 22, "recording/status/published/{id}-presentation.done", "published/presentation/{id}/")
-    machine.sh(f"echo '<recording/>' >/var/bigbluebutton/published/presentation/{published}/metadata.xml")
+    metadata = metadata_of(published, "presentation")
+    machine.call("sh", "-c", f"cat >/var/bigbluebutton/published/presentation/{published}/metadata.xml", text=metadata)
     check(count() == 1, "a published recording that has not arrived does not count")
     hand_over = "runuser -u bigbluebutton -- ruby /usr/local/bigbluebutton/core/scripts/post_publish/hand_over.rb"
     machine.sh("umount /var/bigbluebutton/spool")
@@ -248,6 +265,13 @@ def recordings_are_counted_and_handed_over(trial: Trial) -> None:
     arrived = machine.sh(f"stat -c %i /srv/efs/{published}-presentation.tar")
     machine.sh(f"{hand_over} -m {published} -f presentation")
     check(arrived == machine.sh(f"stat -c %i /srv/efs/{published}-presentation.tar"), "it was handed over twice")
+    check(not machine.sh("ls /var/bigbluebutton/published/presentation"), "what arrived is still listed as published here")
+    played = trial.work / "played"
+    [taken] = importer.import_all(machine.root / "srv/efs", played)
+    seen = (taken.recording, taken.format, taken.meeting, taken.minutes)
+    check(seen == (published, "presentation", "lesson", 60), f"Scalelite has {taken}")
+    check((played / "presentation" / published / "metadata.xml").read_text() == metadata, "Scalelite has other metadata")
+    check(machine.sh("ls -A /srv/efs") == "" and count() == 0, "the archive is still in the spool, or was forgotten here")
     failed = recording(machine, 23, "recording/status/processed/{id}-presentation.fail", "recording/raw/{id}/")
     check(count() == 1, "a recording that failed, and could be rescued, does not count")
     machine.sh(

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 
 from host import INSTANCE_FOLDER
-from machine import Machine
+from machine import Machine, Surroundings
 from outside import API_SECRET, DOMAIN, HOST, REGION, TURN_SECRET, Outside
 from workshop import Workshop
 
@@ -106,6 +106,7 @@ class Trial:
                 "/srv/stand-ins": self.workshop.stand_ins,
                 "/srv/repositories": self.workshop.repositories,
             },
+            Surroundings(),
         )
         if disk:
             machine.attach(VOLUME, self.blank_disk(machine))

@@ -20,6 +20,7 @@ NAMES = [
     "amazon-efs-utils.aws.com",
     "ubuntu.bigbluebutton.org",
     "acme.trial",
+    "acme-v02.api.letsencrypt.org",
 ]
 
 

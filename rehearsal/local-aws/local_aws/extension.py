@@ -11,8 +11,8 @@ from . import guard
 _PARTS = (
     "clock", "server", "service_principals", "metrics", "functions", "events", "route53", "acm", "images",
     "public_parameters", "instances", "access_keys", "service_roles", "secrets_manager", "publishing", "cloudformation",
-    "networks", "datastores", "autoscaling", "containers", "registry", "offerings", "application_autoscaling", "load_balancers",
-    "monitoring", "ses", "iam", "server_authorization",
+    "networks", "machines", "image_builder", "datastores", "autoscaling", "containers", "registry", "offerings",
+    "application_autoscaling", "load_balancers", "monitoring", "ses", "iam", "server_authorization",
 )
 
 

@@ -75,7 +75,8 @@ def _completed(view: dict) -> dict:
     }
 
 
-def _visible() -> list[dict]:
+def visible() -> list[dict]:
+    """All images that the account can use in the region."""
     account, region = get_account_id(), get_region()
     views = []
     for (owner, image_region, _key), image in ec2._images.all_items():
@@ -165,7 +166,7 @@ def _describe_images(p):
         )
     if size and not (size.isdigit() and 1 <= int(size) <= 1000):
         return ec2._error("InvalidParameterValue", f"Value ( {size} ) for parameter maxResults is invalid.", 400)
-    views = _visible()
+    views = visible()
     known = {view["ImageId"] for view in views}
     for one in ids:
         if not re.fullmatch(r"ami-([0-9a-f]{8}|[0-9a-f]{17})", one):

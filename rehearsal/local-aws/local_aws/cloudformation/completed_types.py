@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from ministack.core.responses import AccountRegionScopedDict, get_account_id
-from ministack.services import secretsmanager, sns
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict, get_account_id
+from ministack.services import iam, secretsmanager, sns
 from ministack.services.cloudformation import provisioners
 
 NEEDS = {
@@ -17,6 +17,11 @@ NEEDS = {
     "ministack.services.cloudformation.provisioners:_sns_create": "logical_id, props, stack_name",
     "ministack.services.cloudformation.provisioners:_sns_update":
         "physical_id, old_props, new_props, stack_name, logical_id",
+    "ministack.services.cloudformation.provisioners:_iam_ip_create": "logical_id, props, stack_name",
+    "ministack.services.cloudformation.provisioners:_iam_ip_delete": "physical_id, props",
+    "ministack.services.cloudformation.provisioners:_iam_ip_update":
+        "physical_id, old_props, new_props, stack_name, logical_id",
+    "ministack.services.iam:_instance_profiles": AccountScopedDict,
     "ministack.services.secretsmanager:_resolve": "secret_id, *, use_arn_scope",
     "ministack.services.sns:_topics": AccountRegionScopedDict,
 }
@@ -83,7 +88,35 @@ class _Topic:
         return arn, shown
 
 
+class _InstanceProfile:
+    """Ref is the name; MiniStack has the ARN there."""
+
+    @staticmethod
+    def _arn(name: str) -> str:
+        return (iam._instance_profiles.get(name) or {}).get("Arn", "")
+
+    @staticmethod
+    def _named(made):
+        arn, attributes = made
+        return arn.rsplit("/", 1)[-1], attributes
+
+    @staticmethod
+    def create(logical_id, properties, stack_name):
+        return _InstanceProfile._named(provisioners._iam_ip_create(logical_id, properties, stack_name))
+
+    @staticmethod
+    def update(physical_id, old_properties, new_properties, stack_name, logical_id=None):
+        return _InstanceProfile._named(provisioners._iam_ip_update(
+            _InstanceProfile._arn(physical_id), old_properties, new_properties, stack_name, logical_id))
+
+    @staticmethod
+    def delete(physical_id, properties):
+        provisioners._iam_ip_delete(_InstanceProfile._arn(physical_id), properties)
+
+
 def install() -> None:
+    provisioners._RESOURCE_HANDLERS["AWS::IAM::InstanceProfile"].update(
+        create=_InstanceProfile.create, update=_InstanceProfile.update, delete=_InstanceProfile.delete)
     provisioners._RESOURCE_HANDLERS["AWS::SecretsManager::Secret"].update(
         create=_Secret.create, update=_Secret.update, delete=_Secret.delete)
     provisioners._RESOURCE_HANDLERS["AWS::SNS::Topic"].update(create=_Topic.create, update=_Topic.update)

@@ -17,7 +17,7 @@ from ministack.services import cloudformation
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 from ..patching import replace
-from . import deletion, nested
+from . import deletion, nested, signals
 from .custom_resources import CustomResourceFailed, VendorData, is_custom
 from .deletion import call, delete_resource
 from .nested import STACK
@@ -58,7 +58,10 @@ NEEDS = {
     "ministack.services.cloudformation.provisioners:_with_stack_tags":
         "resource_type, props, stack_tags, stack_name, stack_id, logical_id",
     "ministack.services.cloudformation.provisioners:_RETAINING_POLICIES": tuple,
+    "ministack.services.cloudformation.engine:_resolve_refs":
+        "value, resources, params, conditions, mappings, stack_name, stack_id",
     **nested.NEEDS,
+    **signals.NEEDS,
     **deletion.NEEDS,
 }
 
@@ -243,6 +246,8 @@ class Operation:
                 obsolete.append(_Obsolete(
                     self.failed_id, self.failed_step.type, self.failed_step.physical_id, self.failed_step.properties
                 ))
+                if self.failed_id in self.before:
+                    self._check_untouched(failed)
             else:
                 await self._revert(self.failed_step, failed, obsolete)
         elif self.failed_id in self.before:
@@ -339,7 +344,17 @@ class Operation:
             resource_type, stacks._provision_keeping_seed, resource_type, logical_id, properties, self.name
         )
         self._event(logical_id, resource_type, "CREATE_IN_PROGRESS", "Resource creation Initiated", physical_id)
+        await self._await_signals(logical_id, resource_type, physical_id)
         return _Step(logical_id, resource_type, physical_id, properties, attributes), seed
+
+    async def _await_signals(self, logical_id: str, resource_type: str, physical_id: str) -> None:
+        """Something that was made is not there for the stack until it has said so, if the template wants that."""
+        if wanted := signals.wanted(logical_id, resource_type, self.definitions[logical_id], self._value):
+            await signals.wait(wanted, self.id, self.name, logical_id, resource_type, physical_id)
+
+    def _value(self, value):
+        return engine._resolve_refs(
+            copy.deepcopy(value), self.records, self.parameters, self.conditions, self.mappings, self.name, self.id)
 
     async def _update(
         self, logical_id: str, resource_type: str, definition: dict, properties: dict, before: dict
@@ -383,6 +398,13 @@ class Operation:
         finally:
             for variable, token in reversed(tokens):
                 variable.reset(token)
+        if physical_id != old_id and not is_custom(resource_type):
+            try:
+                await self._await_signals(logical_id, resource_type, physical_id)
+            except signals.NotSignalled:
+                # The new one goes again, and the old one was not touched.
+                self.failed_step = _Step(logical_id, resource_type, physical_id, properties, attributes)
+                raise
         if physical_id == old_id and not is_custom(resource_type):
             attributes = {**old_attributes, **(attributes or {})}
         step = _Step(

@@ -15,6 +15,7 @@ from ..patching import replace
 from . import addresses, guests
 
 NEEDS: dict[str, str | type] = {
+    "ministack.services.ec2:_addresses": AccountRegionScopedDict,
     "ministack.services.ec2:_cleanup_terminated": "",
     "ministack.services.ec2:_find_active_iam_instance_profile_association": "instance_id",
     "ministack.services.ec2:_instances": AccountRegionScopedDict,
@@ -75,7 +76,7 @@ def _run(instance: dict) -> None:
 
 
 def _stopped(instance: dict) -> None:
-    instance["PublicIpAddress"] = instance["PublicDnsName"] = ""
+    _set_public_address(instance, elastic_address(instance))
     enter(instance, "stopped")
 
 
@@ -88,10 +89,13 @@ def _terminated(instance: dict) -> None:
     enter(instance, "terminated")
 
 
-def begin(instance: dict, *, public_address: bool, ipv6_address: bool = False) -> None:
-    """The first moment of an instance that was just made."""
+def begin(
+    instance: dict, *, public_address: bool, ipv6_address: bool = False, interface: dict | None = None
+) -> None:
+    """The first moment of an instance that was just made. An interface that was there before brings its address."""
     with lock:
-        private = addresses.private()
+        private = interface["PrivateIpAddress"] if interface else addresses.private()
+        instance["_interface"] = interface["NetworkInterfaceId"] if interface else ""
         instance["PrivateIpAddress"] = private
         instance["PrivateDnsName"] = f"ip-{private.replace('.', '-')}.{get_region()}.compute.internal"
         instance["Ipv6Address"] = addresses.public_6() if ipv6_address else ""
@@ -101,9 +105,28 @@ def begin(instance: dict, *, public_address: bool, ipv6_address: bool = False) -
         _soon(instance, "pending", _run)
 
 
+def elastic_address(instance: dict) -> str:
+    """The Elastic IP address of the instance's interface, which it keeps whatever becomes of it."""
+    interface = instance.get("_interface")
+    of_it = (one["PublicIp"] for one in ec2._addresses.values() if interface and one.get("NetworkInterfaceId") == interface)
+    return next(of_it, "")
+
+
+def refresh_address(instance: dict | None) -> None:
+    """An Elastic IP address came to the instance, or left it."""
+    if instance:
+        with lock:
+            _set_public_address(instance, elastic_address(instance))
+
+
 def _give_public_address(instance: dict) -> None:
-    instance["PublicIpAddress"] = addresses.public() if instance["_public_address"] else ""
-    dashed = instance["PublicIpAddress"].replace(".", "-")
+    own = addresses.public() if instance["_public_address"] else ""
+    _set_public_address(instance, elastic_address(instance) or own)
+
+
+def _set_public_address(instance: dict, address: str) -> None:
+    instance["PublicIpAddress"] = address
+    dashed = address.replace(".", "-")
     instance["PublicDnsName"] = f"ec2-{dashed}.{get_region()}.compute.amazonaws.com" if dashed else ""
 
 
