@@ -17,6 +17,7 @@ mod local_aws;
 mod long_waits;
 mod mail_calls;
 mod plain_aws_cli;
+mod preflight;
 mod response_endpoint;
 mod sizes;
 mod wrappers;
