@@ -90,7 +90,9 @@ pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Re
     }
     deletion::run(&mut world).await;
     leftovers::run(&mut world).await;
-    secrecy::run(&mut world).await;
+    if !options.real_servers {
+        secrecy::run(&mut world).await;
+    }
 
     if options.keep {
         creation::once_more(&mut world).await;
