@@ -11,12 +11,14 @@ pub(crate) const FAILURE: u8 = 1;
 /// Nothing was changed, because something has to be put right or agreed to first. (2 is wrong usage, which clap finds.)
 pub(crate) const REFUSED: u8 = 3;
 
+/// What was asked for cannot be tried on this machine.
+pub(crate) const CANNOT: u8 = 77;
+
 /// The user or the system asked the command to stop, as shells count it for Ctrl-C.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// What `--help` says of them.
-pub(crate) const EXPLAINED: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: nothing was changed, 130 interrupted";
+pub(crate) const EXPLAINED: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused: nothing was changed, 77 cannot be tried here, 130 interrupted";
 
 /// Why the command does not begin with its work. Nothing was changed.
 #[derive(Debug)]

@@ -2,11 +2,12 @@
 
 use clap::Args;
 use rehearsal::local_aws::Kept;
+use rehearsal::outside::OutsideError;
 use rehearsal::promises::{Promise, Promises};
-use rehearsal::scenario::{self, Options, Progress};
+use rehearsal::scenario::{self, Options, Progress, ScenarioError};
 
 use crate::event_line::event_line;
-use crate::exit::{FAILURE, SUCCESS};
+use crate::exit::{CANNOT, FAILURE, SUCCESS};
 use crate::global::Format;
 use crate::stdout;
 use crate::style::{self, Style};
@@ -21,6 +22,10 @@ pub(crate) struct Arguments {
     /// Leave the local AWS running with the stack in it, and print how to reach it
     #[arg(long)]
     pub(crate) keep: bool,
+
+    /// Launch real servers, which run their user data, and rehearse their life alone: needs root, Debian and some minutes
+    #[arg(long, conflicts_with = "keep")]
+    pub(crate) real_servers: bool,
 
     /// The domain to deploy for; nothing outside of this machine is asked about it
     #[arg(long, default_value = "bbb.example.org", value_parser = domain)]
@@ -44,12 +49,29 @@ fn domain(text: &str) -> Result<String, String> {
 
 /// Rehearses, and prints what was kept.
 pub(crate) async fn run(arguments: Arguments, output: Format) -> anyhow::Result<u8> {
-    let options = Options { workspace_root: workspace::root()?, domain: arguments.domain, keep: arguments.keep };
+    let options = Options {
+        workspace_root: workspace::root()?,
+        domain: arguments.domain,
+        real_servers: arguments.real_servers,
+        keep: arguments.keep,
+    };
     let style = style::on_stderr();
-    let report = scenario::run(options, |progress| show(progress, style)).await?;
+    let real_servers = options.real_servers;
+    let report = match scenario::run(options, |progress| show(progress, style)).await {
+        Err(ScenarioError::Outside(error @ OutsideError::NoMachinesHere)) => {
+            eprintln!("{error}");
+            return Ok(CANNOT);
+        }
+        report => report?,
+    };
 
     match output {
-        Format::Text => stdout::say(table(&report.promises, style::on_stdout())),
+        Format::Text => {
+            stdout::say(table(&report.promises, style::on_stdout()));
+            if !real_servers {
+                eprintln!("BBB servers were stand-ins; `sudo bbb rehearse --real-servers` launches real ones");
+            }
+        }
         Format::Json => stdout::say_line(serde_json::to_string(&report.promises)?),
     }
     if let Some(kept) = &report.kept {
@@ -67,12 +89,13 @@ fn show(progress: Progress<'_>, style: Style) {
     match progress {
         Progress::Step(step) => eprintln!("{} {step}", style.faint("..")),
         Progress::Event(event) => eprintln!("   {}", event_line(event, style)),
-        Progress::Promise(promise) => eprintln!(
-            "{} {} {}",
-            mark(promise, style),
-            promise.name,
-            style.faint(&format!("({:.1} s)", promise.seconds))
-        ),
+        Progress::Promise(promise) => {
+            let took = style.faint(&format!("({:.1} s)", promise.seconds));
+            eprintln!("{} {} {took}", mark(promise, style), promise.name);
+            if !promise.kept {
+                eprintln!("       {}", promise.detail);
+            }
+        }
     }
 }
 

@@ -37,7 +37,7 @@ from trial import VOLUME, Trial
 from workshop import Workshop
 
 # The root user of the local AWS, whose signature is not looked at.
-ROOT = "AWS4-HMAC-SHA256 Credential=000000000000/20260101/us-east-1/any/aws4_request, SignedHeaders=host, Signature=0"
+ROOT = "AWS4-HMAC-SHA256 Credential=000000000000/20260101/eu-central-1/any/aws4_request, SignedHeaders=host, Signature=0"
 LETS_ENCRYPT = "acme-v02.api.letsencrypt.org"
 # Public addresses of the local AWS's instances.
 PUBLIC = "198.18.0.0/15"
@@ -155,6 +155,8 @@ class LocalAws(Amazon):
             for name, value in self.headers.items():
                 if name.lower() not in HOP_BY_HOP:
                     connection.putheader(name, value)
+            # TLS ends here, and the bucket's policy lets nobody in without.
+            connection.putheader("X-Forwarded-Proto", "https")
             connection.endheaders(body or None)
             answer = connection.getresponse()
             content = answer.read()
@@ -214,8 +216,9 @@ class Instances:
         machine.attach(VOLUME[:-1] + str(self.number), trial.blank_disk(machine))
         trial.boot(machine)
         done = machine.call("bash", "-s", text=base64.b64decode(told["userData"]).decode())
-        if done.returncode:
-            self.problems[identity] = f"user data: {done.stdout}{done.stderr}"
+        # Without its bundle a server ends itself, and that is no failure of the script.
+        if done.returncode or "cannot be fetched" in done.stdout:
+            self.problems[identity] = f"user data: {done.stdout[-2000:]}{done.stderr[-2000:]}"
 
     def end(self, identity: str) -> None:
         machine = self.machines.pop(identity)

@@ -7,6 +7,7 @@ mod authority;
 mod clock;
 mod error;
 mod guests;
+mod machines;
 mod names;
 mod proxy;
 mod secrets;
@@ -14,14 +15,17 @@ mod secrets;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use bigbluebutton::testing::{Servers, StandIn as BigBlueButton};
+use bigbluebutton::testing::{Reach, Servers, StandIn as BigBlueButton};
 use scalelite::testing::{Ids, Scalelite, StandIn as LoadBalancer};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 pub use clock::MovedClock;
 pub use error::OutsideError;
 pub use guests::{Guest, Loss};
+pub(crate) use machines::Machines;
 pub use secrets::{Secrets, SecretsError};
 
 use crate::new_uuid;
@@ -29,6 +33,9 @@ use authority::Authority;
 use guests::Guests;
 use names::Names;
 use proxy::Proxy;
+
+/// How long a server may take to answer.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// The header that opens Scalelite's management API, as the template has it by default.
 pub(crate) const MANAGEMENT_HEADER: &str = "X-Scalelite-Management";
@@ -45,6 +52,9 @@ pub struct Outside {
     proxy: Proxy,
     hook: guests::Hook,
     load_balancer: LoadBalancer,
+    /// Real servers in place of the stand-ins, if that was asked for.
+    machines: Option<Arc<Machines>>,
+    lead: Mutex<Option<machines::Lead>>,
     _bigbluebutton: BigBlueButton,
     folder: TempDir,
 }
@@ -54,9 +64,14 @@ impl Outside {
     ///
     /// # Errors
     ///
-    /// When the clock does not build, or no port can be bound.
-    pub async fn start(workspace_root: &Path, domain: &str) -> Result<Self, OutsideError> {
+    /// When the clock does not build, no port can be bound, or there are no real servers although `real_servers` are wanted.
+    pub async fn start(workspace_root: &Path, domain: &str, real_servers: bool) -> Result<Self, OutsideError> {
         let folder = tempfile::Builder::new().prefix("outside-").tempdir().map_err(OutsideError::Folder)?;
+        let machines = if real_servers {
+            Some(Arc::new(Machines::start(workspace_root, folder.path(), domain).await?))
+        } else {
+            None
+        };
         let clock = MovedClock::prepare(workspace_root, folder.path()).await?;
         let secrets = Secrets { servers: secret(), scalelite: secret(), management: secret() };
         let servers = Arc::new(Mutex::new(Servers::new()));
@@ -67,12 +82,17 @@ impl Outside {
             .await
             .map_err(OutsideError::Listen)?;
         load_balancer.require_header(MANAGEMENT_HEADER, &secrets.management);
-        let guests = Arc::new(Guests::new(domain, secrets.servers.clone(), servers.clone(), clock.clone()));
+        let guests =
+            Arc::new(Guests::new(domain, secrets.servers.clone(), servers.clone(), clock.clone(), machines.clone()));
         let names = Arc::new(Names::new());
-        let authority = Authority::make(&folder.path().join("authority.pem"))?;
+        let authority =
+            Authority::make(&folder.path().join("authority.pem"), machines.as_ref().map(|one| one.roots()))?;
         let ways = proxy::Ways {
             scalelite: (scalelite_host(domain), load_balancer.address()),
-            servers: bigbluebutton.address(),
+            servers: match &machines {
+                None => proxy::Servers::StandIns(bigbluebutton.address()),
+                Some(machines) => proxy::Servers::Real(machines.clone()),
+            },
         };
         let proxy = Proxy::start(authority, names.clone(), guests.clone(), ways).await?;
         let hook = guests::Hook::start(guests.clone()).await?;
@@ -86,6 +106,8 @@ impl Outside {
             proxy,
             hook,
             load_balancer,
+            machines,
+            lead: Mutex::default(),
             _bigbluebutton: bigbluebutton,
             folder,
         })
@@ -105,6 +127,61 @@ impl Outside {
     #[must_use]
     pub fn local_aws_variables(&self) -> BTreeMap<&'static str, String> {
         BTreeMap::from([("CLOCK_FILE", self.clock.file()), ("INSTANCE_HOOK", self.hook.url())])
+    }
+
+    /// The real servers, if there are any.
+    pub(crate) fn machines(&self) -> Option<&Arc<Machines>> {
+        self.machines.as_ref()
+    }
+
+    /// From now on the real servers find AWS at this endpoint.
+    ///
+    /// # Errors
+    ///
+    /// When nothing can listen for them.
+    pub(crate) fn lead_to(&self, endpoint: &str) -> Result<(), OutsideError> {
+        if let Some(machines) = &self.machines {
+            *self.lead.lock().unwrap_or_else(PoisonError::into_inner) = Some(machines.lead_to(endpoint)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the real servers.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be waited for their end.
+    pub(crate) async fn end(self) -> Result<(), OutsideError> {
+        match &self.machines {
+            Some(machines) => machines.end().await.map_err(OutsideError::StartMachines),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks the real servers themselves whether they answer, on the way of everybody outside, and has Scalelite's poller see that.
+    pub(crate) async fn look_at_servers(&self) -> Result<(), reqwest::Error> {
+        let authority = std::fs::read(self.folder.path().join("authority.pem")).unwrap_or_default();
+        let client = reqwest::Client::builder()
+            .proxy(reqwest::Proxy::https(self.proxy.url())?)
+            .tls_certs_only(reqwest::Certificate::from_pem_bundle(&authority)?)
+            .timeout(ANSWER)
+            .build()?;
+        for guest in self.guests().into_values() {
+            let checksum = hex(&Sha256::digest(format!("getMeetings{}", self.secrets().servers)));
+            let url = format!("https://{}/bigbluebutton/api/getMeetings?checksum={checksum}", guest.host);
+            let answer = async { client.get(url).send().await?.error_for_status()?.text().await }.await;
+            let reach = match answer {
+                Ok(text) if text.contains("<returncode>SUCCESS</returncode>") => Reach::Answers,
+                _ => Reach::BadGateway,
+            };
+            if let Some(server) = self.rooms().1.get_mut(&guest.host) {
+                server.reach = reach;
+            }
+        }
+        let now = self.clock.now();
+        let (mut scalelite, mut servers) = self.rooms();
+        scalelite.poll(&mut servers, now);
+        Ok(())
     }
 
     /// From now on names are what this hosted zone says.
@@ -156,6 +233,10 @@ impl Outside {
 /// Where Scalelite is.
 pub(crate) fn scalelite_host(domain: &str) -> String {
     format!("scalelite.{domain}")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Letters and digits that nobody can guess; they open nothing but stand-ins on loopback.

@@ -13,6 +13,7 @@ mod leftovers;
 mod mail;
 mod pool;
 mod progress;
+mod real_server;
 mod secrecy;
 mod world;
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub workspace_root: PathBuf,
     /// The domain to deploy for; a hosted zone of this name is made in the local AWS.
     pub domain: String,
+    /// Whether the servers are real: machines that run their user data. That needs root, Debian and some minutes, and is all that is rehearsed then.
+    pub real_servers: bool,
     /// Whether to leave the local AWS running, with the stack deployed once more.
     pub keep: bool,
 }
@@ -76,19 +79,26 @@ pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Re
     let mut world = World::prepare(&options, &mut progress).await?;
 
     creation::run(&mut world).await;
-    certificate::run(&mut world).await;
-    image::run(&mut world).await;
-    mail::run(&mut world).await;
-    pool::run(&mut world).await;
-    failed_creation::run(&mut world).await;
+    if options.real_servers {
+        real_server::run(&mut world).await;
+    } else {
+        certificate::run(&mut world).await;
+        image::run(&mut world).await;
+        mail::run(&mut world).await;
+        pool::run(&mut world).await;
+        failed_creation::run(&mut world).await;
+    }
     deletion::run(&mut world).await;
     leftovers::run(&mut world).await;
-    secrecy::run(&mut world).await;
+    if !options.real_servers {
+        secrecy::run(&mut world).await;
+    }
 
     if options.keep {
         creation::once_more(&mut world).await;
     }
     let log = world.aws.log().to_path_buf();
+    world.outside.end().await?;
     let kept = if options.keep {
         Some(world.aws.keep())
     } else {

@@ -32,7 +32,7 @@ impl fmt::Debug for Site {
 impl Site {
     /// Starts all of it.
     pub async fn open(domain: &str) -> Self {
-        let outside = Outside::start(&workspace_root(), domain).await.expect("what lies outside");
+        let outside = Outside::start(&workspace_root(), domain, false).await.expect("what lies outside");
         let installation =
             LocalAws::install(&workspace_root(), |note| println!("{note}")).await.expect("an installation");
         let (of_functions, own) = (outside.function_variables(), outside.local_aws_variables());

@@ -16,15 +16,15 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    /// Makes an authority and writes its certificate to `file`.
-    pub(super) fn make(file: &Path) -> Result<Self, OutsideError> {
+    /// Makes an authority and writes its certificate to `file`, and `others` that are to be trusted besides (PEM).
+    pub(super) fn make(file: &Path, others: Option<&str>) -> Result<Self, OutsideError> {
         let mut about = CertificateParams::new(Vec::new())?;
         about.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         about.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         about.distinguished_name.push(DnType::CommonName, "rehearsal");
         let key = KeyPair::generate()?;
         let certificate = about.self_signed(&key)?;
-        std::fs::write(file, certificate.pem()).map_err(OutsideError::Folder)?;
+        std::fs::write(file, certificate.pem() + others.unwrap_or_default()).map_err(OutsideError::Folder)?;
         Ok(Self { issuer: Issuer::new(about, key) })
     }
 

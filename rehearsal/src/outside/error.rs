@@ -13,6 +13,15 @@ pub enum OutsideError {
     /// No port of the loopback address could be bound.
     #[error("cannot listen on 127.0.0.1")]
     Listen(#[source] std::io::Error),
+    /// The trial of the servers could not be started.
+    #[error("cannot start instance/trial/run")]
+    StartMachines(#[source] std::io::Error),
+    /// The trial says that this machine is none for it; it has said why on standard error.
+    #[error("real servers cannot be tried on this machine; why is above")]
+    NoMachinesHere,
+    /// The trial failed; it has said why on standard error.
+    #[error("instance/trial/run gives no servers ({0}); its messages are above")]
+    Machines(ExitStatus),
     /// The certificate authority could not be made.
     #[error("cannot make a certificate")]
     Certificate(#[from] rcgen::Error),

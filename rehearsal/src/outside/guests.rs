@@ -1,4 +1,5 @@
-//! What runs in the instances: nothing in the local AWS does, so that each is a stand-in for a BigBlueButton server.
+//! What runs in the instances: nothing in the local AWS does, so that each is a stand-in for a BigBlueButton server, or a machine of the servers'
+//! own trial.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use super::{MovedClock, OutsideError};
+use super::{Machines, MovedClock, OutsideError};
 
 /// How long a server is installed. On AWS it is twenty to thirty minutes, or a few from an image that was prepared.
 pub(crate) const INSTALLATION: Duration = Duration::from_secs(5 * 60);
@@ -68,6 +69,8 @@ pub(super) struct Guests {
     clock: MovedClock,
     running: Mutex<BTreeMap<String, Guest>>,
     losses: Mutex<Vec<Loss>>,
+    /// Real ones: what is kept here of each is then only what Scalelite's poller found of it.
+    machines: Option<Arc<Machines>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,9 +78,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Guests {
-    pub(super) fn new(domain: &str, secret: String, servers: Arc<Mutex<Servers>>, clock: MovedClock) -> Self {
+    pub(super) fn new(
+        domain: &str,
+        secret: String,
+        servers: Arc<Mutex<Servers>>,
+        clock: MovedClock,
+        machines: Option<Arc<Machines>>,
+    ) -> Self {
         let (running, losses) = (Mutex::default(), Mutex::default());
-        Self { domain: domain.to_owned(), secret: Mutex::new(secret), servers, clock, running, losses }
+        Self { domain: domain.to_owned(), secret: Mutex::new(secret), servers, clock, running, losses, machines }
     }
 
     /// What the instance's own bootstrap makes of its id.
@@ -127,6 +136,9 @@ impl Guests {
 
     /// Lets those be ready that were installed long enough.
     pub(super) fn install(&self) {
+        if self.machines.is_some() {
+            return;
+        }
         let now = self.clock.now();
         for guest in lock(&self.running).values_mut() {
             let over = now.duration_since(guest.since).is_ok_and(|time| time >= INSTALLATION);
@@ -204,11 +216,13 @@ impl Drop for Hook {
 }
 
 async fn hear(State(guests): State<Arc<Guests>>, body: Bytes) -> StatusCode {
-    match serde_json::from_slice(&body) {
-        Ok(told) => {
-            guests.hear(&told);
-            StatusCode::NO_CONTENT
-        }
-        Err(_) => StatusCode::BAD_REQUEST,
+    let Ok(told) = serde_json::from_slice(&body) else { return StatusCode::BAD_REQUEST };
+    guests.hear(&told);
+    match (&guests.machines, serde_json::from_slice(&body)) {
+        (Some(machines), Ok(everything)) => match machines.tell(&everything).await {
+            Ok(()) => StatusCode::NO_CONTENT,
+            Err(_) => StatusCode::BAD_GATEWAY,
+        },
+        _ => StatusCode::NO_CONTENT,
     }
 }

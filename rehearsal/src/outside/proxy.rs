@@ -8,13 +8,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
-use super::OutsideError;
 use super::authority::Authority;
 use super::guests::Guests;
 use super::names::Names;
+use super::{Machines, OutsideError};
+
+/// The port of HTTPS.
+const HTTPS: u16 = 443;
 
 /// More than any request to connect.
 const LONGEST_REQUEST: usize = 8192;
@@ -23,8 +27,23 @@ const LONGEST_REQUEST: usize = 8192;
 pub(super) struct Ways {
     /// Scalelite's name, and where it is.
     pub(super) scalelite: (String, SocketAddr),
-    /// Where all servers are, each by its name.
-    pub(super) servers: SocketAddr,
+    pub(super) servers: Servers,
+}
+
+/// Where servers are.
+pub(super) enum Servers {
+    /// All behind one address, each by its name.
+    StandIns(SocketAddr),
+    /// Each at its own, with its own certificate.
+    Real(Arc<Machines>),
+}
+
+/// How a name is led to.
+enum Way {
+    /// By us with TLS, as the name.
+    As(Box<TlsAcceptor>, SocketAddr),
+    /// As it is.
+    Through(UnixStream),
 }
 
 /// The proxy, running. Dropping it ends it.
@@ -80,17 +99,22 @@ impl Shared {
         let Some(host) = connect_to(&request) else {
             return refuse(&mut connection, &NoWay(405, "only CONNECT to port 443".to_owned())).await;
         };
-        let (way, acceptor) = match self.way(&host).await {
-            Ok(found) => found,
+        let way = match self.way(&host).await {
+            Ok(way) => way,
             Err(no_way) => return refuse(&mut connection, &no_way).await,
         };
         connection.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?;
-        let mut inner = acceptor.accept(connection).await?;
-        let mut outer = TcpStream::connect(way).await?;
-        copy_bidirectional(&mut inner, &mut outer).await.map(drop)
+        match way {
+            Way::As(acceptor, address) => {
+                let mut inner = acceptor.accept(connection).await?;
+                let mut outer = TcpStream::connect(address).await?;
+                copy_bidirectional(&mut inner, &mut outer).await.map(drop)
+            }
+            Way::Through(mut outer) => copy_bidirectional(&mut connection, &mut outer).await.map(drop),
+        }
     }
 
-    async fn way(&self, host: &str) -> Result<(SocketAddr, tokio_rustls::TlsAcceptor), NoWay> {
+    async fn way(&self, host: &str) -> Result<Way, NoWay> {
         let way = if self.ways.scalelite.0 == host {
             self.ways.scalelite.1
         } else {
@@ -98,15 +122,22 @@ impl Shared {
             let Some(address) = addresses.first() else {
                 return Err(NoWay(502, format!("no such name: {host}")));
             };
-            match self.guests.name_at(*address) {
-                None => return Err(NoWay(504, format!("nobody at {address}, where {host} is"))),
+            match (self.guests.name_at(*address), &self.ways.servers) {
+                (None, _) => return Err(NoWay(504, format!("nobody at {address}, where {host} is"))),
+                // A real one shows its own certificate.
+                (Some(_), Servers::Real(machines)) => {
+                    let stream = machines.connect(*address, HTTPS).await;
+                    return stream.map(Way::Through).map_err(|error| NoWay(504, error.to_string()));
+                }
                 // Whoever has the address would show the certificate of another name.
-                Some(name) if name != host => return Err(NoWay(502, format!("{name} is at the address of {host}"))),
-                Some(_) => self.ways.servers,
+                (Some(name), _) if name != host => {
+                    return Err(NoWay(502, format!("{name} is at the address of {host}")));
+                }
+                (Some(_), Servers::StandIns(all)) => *all,
             }
         };
         let acceptor = self.authority.speak_as(host).map_err(|error| NoWay(500, error.to_string()))?;
-        Ok((way, acceptor))
+        Ok(Way::As(Box::new(acceptor), way))
     }
 }
 

@@ -11,7 +11,10 @@ use super::World;
 use super::broken::Broken;
 use crate::outside::Secrets;
 
-pub(super) use view::minute;
+pub(super) use secrets::search;
+pub(super) use view::{
+    addresses, instance_of, is_gone, is_serving, members, minute, registration, serving, terminate_for_good,
+};
 
 /// Finds the group of a deployment that was just made, and gives what lies outside the secrets that it made.
 pub(super) async fn find(world: &mut World<'_>) -> Result<(), Broken> {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use aws_sdk_route53::types::HostedZone;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use deployment::change_set::{self, Location, Prepared, Target};
 use deployment::events::{self, Followed, Mark};
@@ -104,9 +105,10 @@ impl<'a> World<'a> {
         let since = Instant::now();
         progress(Progress::Step("starting the local AWS"));
         let installation = LocalAws::install(&options.workspace_root, |note| progress(Progress::Step(note))).await?;
-        let outside = Outside::start(&options.workspace_root, &options.domain).await?;
+        let outside = Outside::start(&options.workspace_root, &options.domain, options.real_servers).await?;
         let aws =
             LocalAws::start_with(&installation, &outside.function_variables(), &outside.local_aws_variables()).await?;
+        outside.lead_to(aws.endpoint())?;
         let at = aws.endpoint().to_owned();
         let started = Promise::new("local AWS started", true, since.elapsed(), at);
         progress(Progress::Promise(&started));
@@ -186,6 +188,13 @@ impl<'a> World<'a> {
             Deployed::Something(followed) => ensure(followed.succeeded(), || outcome(&followed))?,
             Deployed::Nothing => return Err(Broken(format!("{SOURCES_STACK} is there already"))),
         }
+        if let Some(machines) = self.outside.machines() {
+            let sources = stack::describe(&self.cloudformation, SOURCES_STACK).await?;
+            let bucket = sources.and_then(|mut stack| stack.outputs.remove("BucketName")).unwrap_or_default();
+            let key = format!("instance/{}.tar.gz", machines.bundle.id);
+            let bundle = ByteStream::from_path(&machines.bundle.archive).await?;
+            self.s3.put_object().bucket(bucket).key(key).body(bundle).send().await?;
+        }
         self.before = Inventory::take(self).await?;
         Ok(())
     }
@@ -198,6 +207,16 @@ impl<'a> World<'a> {
 
     /// The root stack's parameters for the domain, without additional names.
     pub(super) fn base_parameters(&self) -> Parameters {
+        let mut parameters = self.usual_parameters();
+        if let Some(machines) = self.outside.machines() {
+            parameters.insert("BBBInstanceBundle".to_owned(), machines.bundle.id.clone());
+            // So that one that ends is not replaced: each takes minutes.
+            parameters.insert("BBBApplicationMinInstances".to_owned(), "0".to_owned());
+        }
+        parameters
+    }
+
+    fn usual_parameters(&self) -> Parameters {
         [
             ("BBBDomainName", self.domain.as_str()),
             ("BBBHostedZone", &self.zone_id),
@@ -295,6 +314,12 @@ impl<'a> World<'a> {
         let drains = async {
             loop {
                 if outside.guests().is_empty() {
+                    sleep(LOOK).await;
+                } else if outside.machines().is_some() {
+                    // Their time is the real one; the pool's function looks each minute of it.
+                    if let Err(error) = outside.look_at_servers().await {
+                        return Broken::from(error);
+                    }
                     sleep(LOOK).await;
                 } else if let Err(broken) = pool::minute(aws, outside).await {
                     return broken;

@@ -4,7 +4,7 @@ use crate::scenario::World;
 use crate::scenario::broken::{Broken, ensure};
 
 /// No line of any function's log holds a secret of the pool.
-pub(super) async fn search(world: &mut World<'_>) -> Result<String, Broken> {
+pub(in crate::scenario) async fn search(world: &mut World<'_>) -> Result<String, Broken> {
     let lines = world.aws.function_log().await?;
     let secrets = world.outside.secrets();
     let secrets = [&secrets.servers, &secrets.scalelite, &secrets.management];

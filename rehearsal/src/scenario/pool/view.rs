@@ -19,10 +19,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// An instance as Auto Scaling lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Member {
-    pub(super) state: String,
+pub(in crate::scenario) struct Member {
+    pub(in crate::scenario) state: String,
     /// The version of the launch template that it was launched from.
-    pub(super) version: String,
+    pub(in crate::scenario) version: String,
 }
 
 /// The group.
@@ -34,7 +34,7 @@ pub(super) async fn group(world: &World<'_>) -> Result<AutoScalingGroup, Broken>
 }
 
 /// The instances of the group.
-pub(super) async fn members(world: &World<'_>) -> Result<BTreeMap<String, Member>, Broken> {
+pub(in crate::scenario) async fn members(world: &World<'_>) -> Result<BTreeMap<String, Member>, Broken> {
     Ok(group(world)
         .await?
         .instances()
@@ -48,32 +48,32 @@ pub(super) async fn members(world: &World<'_>) -> Result<BTreeMap<String, Member
 }
 
 /// A server as Scalelite has it.
-pub(super) fn registration(world: &World<'_>, host: &str) -> Option<Listed> {
+pub(in crate::scenario) fn registration(world: &World<'_>, host: &str) -> Option<Listed> {
     let (scalelite, _servers) = world.outside.rooms();
     scalelite.server(host)
 }
 
 /// Whether new meetings may come to a server.
-pub(super) fn is_serving(world: &World<'_>, host: &str) -> bool {
+pub(in crate::scenario) fn is_serving(world: &World<'_>, host: &str) -> bool {
     registration(world, host)
         .is_some_and(|server| server.state == State::Enabled && server.online && server.tag.is_empty())
 }
 
 /// The hosts that serve.
-pub(super) fn serving(world: &World<'_>) -> Vec<String> {
+pub(in crate::scenario) fn serving(world: &World<'_>) -> Vec<String> {
     let hosts = world.outside.guests().into_values().map(|guest| guest.host);
     hosts.filter(|host| is_serving(world, host)).collect()
 }
 
 /// The instance of a host.
-pub(super) fn instance_of(world: &World<'_>, host: &str) -> Result<String, Broken> {
+pub(in crate::scenario) fn instance_of(world: &World<'_>, host: &str) -> Result<String, Broken> {
     let guests = world.outside.guests();
     let found = guests.into_iter().find(|(_, guest)| guest.host == host).map(|(id, _)| id);
     found.ok_or_else(|| Broken(format!("{host} does not run")))
 }
 
 /// The IPv4 addresses of a name.
-pub(super) async fn addresses(world: &World<'_>, host: &str) -> Result<Vec<String>, Broken> {
+pub(in crate::scenario) async fn addresses(world: &World<'_>, host: &str) -> Result<Vec<String>, Broken> {
     let records = world.records().await?;
     let of_host = records.iter().filter(|one| one.r#type() == &RrType::A && one.name().trim_end_matches('.') == host);
     Ok(of_host.flat_map(ResourceRecordSet::resource_records).map(ResourceRecord::value).map(str::to_owned).collect())
@@ -187,17 +187,26 @@ pub(super) async fn want(world: &World<'_>, desired: i32) -> Result<(), Broken> 
 
 /// Has Auto Scaling end a server, and launch another in its place.
 pub(super) async fn terminate(world: &World<'_>, host: &str) -> Result<(), Broken> {
+    end(world, host, false).await
+}
+
+/// Has Auto Scaling end a server, and none in its place.
+pub(in crate::scenario) async fn terminate_for_good(world: &World<'_>, host: &str) -> Result<(), Broken> {
+    end(world, host, true).await
+}
+
+async fn end(world: &World<'_>, host: &str, for_good: bool) -> Result<(), Broken> {
     let call = world
         .auto_scaling
         .terminate_instance_in_auto_scaling_group()
         .instance_id(instance_of(world, host)?)
-        .should_decrement_desired_capacity(false);
+        .should_decrement_desired_capacity(for_good);
     call.send().await?;
     Ok(())
 }
 
 /// Whether nothing is left of a server: instance, registration, name.
-pub(super) async fn is_gone(world: &World<'_>, host: &str) -> Result<bool, Broken> {
+pub(in crate::scenario) async fn is_gone(world: &World<'_>, host: &str) -> Result<bool, Broken> {
     let runs = world.outside.guests().values().any(|guest| guest.host == host);
     Ok(!runs && registration(world, host).is_none() && addresses(world, host).await?.is_empty())
 }
