@@ -153,6 +153,7 @@ impl Ticks {
             "servers",
             "dead",
             "processor",
+            "answered",
             "first tick",
             "second tick",
             "CPU of both",
