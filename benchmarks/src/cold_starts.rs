@@ -13,7 +13,7 @@ use crate::{
     life::{Life, Manner, Subject, Turns, live},
     processor::{ControlGroups, Mode},
     python::Python,
-    statistics::{figure, grouped, median, milliseconds},
+    statistics::{figure, grouped, median, megabytes, milliseconds},
     table::Table,
     workshop::Workshop,
 };
@@ -93,7 +93,7 @@ impl Medians {
     }
 
     fn cells(&self) -> [String; 6] {
-        let peak = self.peak_bytes / 1e6;
+        let peak = megabytes(self.peak_bytes);
         [self.initialisation, self.first, self.both, self.second, self.processor, peak].map(figure)
     }
 }
@@ -262,7 +262,7 @@ impl ColdStarts {
     pub(crate) fn page(&self) -> String {
         let Self { machine, python, roots, runs, .. } = self;
         let mut text = format!(
-            "Medians of {runs} interleaved runs on {machine} {python}, {roots} roots. Times in milliseconds, memory in megabytes; \
+            "Medians of {runs} interleaved runs on {machine} {python}, {roots} roots. Times in milliseconds, memory in Lambda's megabytes; \
              the factor is Python's initialisation and first answer by ours.\n\n{}",
             self.size_table()
         );
@@ -354,7 +354,7 @@ mod tests {
             initialisation: time(initialisation),
             took: vec![time(first), time(1)],
             answers: Vec::new(),
-            peak_bytes: 8_000_000,
+            peak_bytes: 8 << 20,
             processor: time(5),
         }
     }

@@ -61,8 +61,8 @@ enum Command {
     },
     /// The pool's tick over thousands of servers, one in a hundred dead.
     Ticks {
-        /// How often each size is run.
-        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..))]
+        /// How often each size is run: servers that hang take their time.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
         runs: u16,
         /// The sizes of the pool.
         #[arg(long, value_delimiter = ',', default_value = "10,100,1000,3000")]

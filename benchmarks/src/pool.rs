@@ -125,6 +125,8 @@ impl Pool {
         let servers = answer["servers"].as_array().context("the answer lists no servers")?;
         let in_state = |state: &str| servers.iter().filter(|server| server["state"] == state).count();
         let (serving, unreachable) = (in_state("serving"), in_state("unreachable"));
+        // A dead one that was not asked waits for Scalelite's poller, which has not found it either.
+        let waiting = in_state("joining");
         // Everybody who answers has one lesson with so many people; Python says only of each how many there are.
         let has_people = |server: &&Value| {
             let people = server.pointer("/load/participants").unwrap_or(&server["participants"]);
@@ -134,7 +136,8 @@ impl Pool {
         let is_complete = answered == self.servers - self.dead;
         anyhow::ensure!(
             servers.len() == self.servers
-                && serving + unreachable == self.servers
+                && serving + unreachable + waiting == self.servers
+                && waiting <= self.dead
                 && answered + self.dead <= self.servers
                 && (!is_complete || unreachable == self.dead),
             "of {} servers {} are dead; the tick found {}, {serving} serving and {unreachable} unreachable: {:.2000}",
@@ -430,6 +433,8 @@ mod tests {
         let (living, dead) = (server("serving", 25), server("unreachable", 0));
         assert_eq!(answer(json!([living, dead]), json!([])), Some(1));
         assert_eq!(answer(json!([server("serving", 0), dead]), json!([])), Some(0), "it was not asked in time");
+        assert_eq!(answer(json!([server("serving", 0), server("joining", 0)]), json!([])), Some(0));
+        assert_eq!(answer(json!([living, server("joining", 0)]), json!([])), None, "all were asked");
         assert_eq!(answer(json!([living, living]), json!([])), None);
         assert_eq!(answer(json!([living, server("draining", 0)]), json!([])), None);
         assert_eq!(answer(json!([living]), json!([])), None);

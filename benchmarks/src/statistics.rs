@@ -19,6 +19,11 @@ pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
+/// Bytes in Lambda's megabytes, of 1,048,576 bytes.
+pub(crate) fn megabytes(bytes: f64) -> f64 {
+    bytes / 1_048_576.0
+}
+
 /// A figure with as many places as tell something: three digits, and no more than one place behind a number of ten and above.
 pub(crate) fn figure(value: f64) -> String {
     match value.abs() {

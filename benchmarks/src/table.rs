@@ -15,6 +15,7 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.head.len(), "a row with another number of cells than the head");
         self.rows.push(cells);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     life::{Life, Manner, live},
     pool::{Death, Pool},
     processor::Mode,
-    statistics::{figure, grouped, median, milliseconds},
+    statistics::{figure, grouped, median, megabytes, milliseconds},
     table::Table,
     workshop::Workshop,
 };
@@ -137,7 +137,7 @@ impl Ticks {
         let Self { machine, runs, .. } = self;
         let limits = Case::Lifecycle;
         format!(
-            "Medians of {runs} runs on {machine} A run is a new process with two ticks. Times in milliseconds, memory in megabytes; the function has \
+            "Runs of each row (the median is shown): {runs}, on {machine} A run is a new process with two ticks. Times in milliseconds, memory in Lambda's megabytes; the function has \
              {} MB and {} s. `full` is a whole processor, `burst` the share of the function's memory from the first event on. \
              *answered* is how many servers did in the first tick and in the second; a tick stops asking when its time is up.\n\n{}\n\
              Calls of one tick, the mean of both:\n\n{}",
@@ -153,6 +153,7 @@ impl Ticks {
             "servers",
             "dead",
             "processor",
+            "answered",
             "first tick",
             "second tick",
             "CPU of both",
@@ -172,7 +173,7 @@ impl Ticks {
                 figure(line.second),
                 figure(line.processor),
                 figure(each),
-                figure(line.peak_bytes / 1e6),
+                figure(megabytes(line.peak_bytes)),
                 grouped(line.most_open),
             ]);
         }
