@@ -1,21 +1,16 @@
 //! The Lambda Runtime API: events in, answers out.
 
-use std::{
-    error::Error,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
-use tracing::error;
 
 use crate::{
     budget::Invocation,
     event::read,
     last_resort::LastResort,
     provider::{Provider, Unanswered},
-    reason::with_causes,
 };
 
 /// What is kept of Lambda's time, at most, to report an answer that could not be delivered: a process that is ended before has said nothing,
@@ -48,20 +43,9 @@ impl Invocation {
 
 /// Answers the events of the Lambda Runtime API until the environment is shut down.
 ///
-/// A provider that could not be made is not a reason to die: every request is then answered FAILED with the cause, because a function
-/// that exits while it starts leaves CloudFormation waiting.
-///
 /// # Errors
-/// When the Runtime API cannot be spoken to, or not even an HTTP client for the answers can be made.
-pub async fn run<E: Error>(provider: Result<Provider, E>) -> Result<(), lambda_runtime::Error> {
-    let provider = match provider {
-        Ok(provider) => provider,
-        Err(cause) => {
-            let reason = with_causes(&cause);
-            error!(reason, "initialisation failed");
-            Provider::unavailable_for(&reason)?
-        }
-    };
+/// When the Runtime API cannot be spoken to.
+pub async fn run(provider: Provider) -> Result<(), lambda_runtime::Error> {
     let provider = &provider;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         let invocation = Invocation::of(&event.context);

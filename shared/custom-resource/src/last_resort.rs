@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Answers requests from the records of failed invocations.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LastResort {
     delivery: Delivery,
 }

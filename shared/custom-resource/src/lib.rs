@@ -79,7 +79,7 @@
 //!
 //! # fn main() -> Result<(), custom_resource::InitialisationError> {
 //! let provider = Provider::new()?.resource(Greeting);
-//! // `custom_resource::run(Ok(provider)).await` hands it the events of the Lambda Runtime API.
+//! // `custom_resource::run(provider).await` hands it the events of the Lambda Runtime API.
 //! # drop(provider);
 //! # Ok(())
 //! # }

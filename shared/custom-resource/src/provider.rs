@@ -14,7 +14,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use crate::{
     budget::{Budget, Invocation},
     continuation::{self, Continuation, MAX_HOPS, Reinvoke},
-    delivery::{Delivery, DeliveryError},
+    delivery::{Delivery, DeliveryError, Put},
     event::{Body, Event, NotARequest},
     outcome::Pending,
     physical_id::{Known, NOTHING_CREATED, OUTCOME_UNKNOWN},
@@ -78,16 +78,17 @@ impl Provider {
     /// # Errors
     /// When no HTTP client can be made (no usable root certificates).
     pub fn new() -> Result<Self, InitialisationError> {
-        let delivery = Delivery::new().map_err(InitialisationError::Delivery)?;
-        Ok(Self { resources: Vec::new(), reinvoke: None, delivery, unavailable: None })
+        Ok(Self::by(Delivery::new().map_err(InitialisationError::Delivery)?))
     }
 
-    /// A provider that answers every request FAILED with the reason why the function could not start.
-    ///
-    /// # Errors
-    /// As [`new`](Self::new).
-    pub fn unavailable_for(reason: &str) -> Result<Self, InitialisationError> {
-        Ok(Self { unavailable: Some(reason.to_owned()), ..Self::new()? })
+    /// A provider without resources yet, whose answers go out by a client that the function has already.
+    #[must_use]
+    pub fn sending_by(put: impl Put) -> Self {
+        Self::by(Delivery::by(put))
+    }
+
+    fn by(delivery: Delivery) -> Self {
+        Self { resources: Vec::new(), reinvoke: None, delivery, unavailable: None }
     }
 
     /// Adds a type of resource.
@@ -102,6 +103,15 @@ impl Provider {
     pub fn reinvoke_with(mut self, reinvoke: impl Reinvoke) -> Self {
         self.reinvoke = Some(Arc::new(reinvoke));
         self
+    }
+
+    /// Has every request answered FAILED with the reason why the function could not be made ready. That is no reason to die: a function that exits while it
+    /// starts leaves CloudFormation waiting.
+    #[must_use]
+    pub fn unavailable_for(self, cause: &dyn std::error::Error) -> Self {
+        let reason = with_causes(cause);
+        error!(reason, "initialisation failed");
+        Self { unavailable: Some(reason), ..self }
     }
 
     /// Works on one event and answers it. The result says what was answered; the answer itself has gone to the response URL.

@@ -354,7 +354,8 @@ async fn the_service_timeout_is_answered_before_it_comes() {
 #[tokio::test]
 async fn initialisation_that_failed_is_answered() {
     let cloudformation = FakeCloudFormation::start().await.unwrap();
-    let provider = Provider::unavailable_for("AWS_REGION is not set").unwrap();
+    let cause = std::io::Error::other("AWS_REGION is not set");
+    let provider = Provider::new().unwrap().unavailable_for(&cause);
     let event = cloudformation.request("Custom::Scripted").create();
     provider.handle(event, &Invocation::within(Duration::from_secs(2))).await.unwrap();
     failed(&cloudformation.take_answers()[0], NOTHING_CREATED, "the function could not start: AWS_REGION is not set");

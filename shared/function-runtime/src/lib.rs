@@ -9,6 +9,7 @@
 //! Other crates' events are shown from `WARN` up whatever the level is: below it HTTP and SDK crates show requests, and with them response
 //! URLs and secrets.
 
+mod answers;
 mod aws_error;
 mod configuration;
 mod log;
@@ -22,19 +23,9 @@ pub use per_region::PerRegion;
 pub use requests::Handler;
 pub use self_invocation::SelfInvocation;
 
+use answers::Answers;
 use aws_types::SdkConfig;
-use custom_resource::{InitialisationError, Provider};
-
-/// The function could not be made ready.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The environment is not that of a Lambda function.
-    #[error("read the function's environment")]
-    Configuration(#[from] ConfigurationError),
-    /// There is no way to send answers.
-    #[error("make the provider")]
-    Provider(#[from] InitialisationError),
-}
+use custom_resource::Provider;
 
 /// Any error that ends the process.
 pub type Fatal = Box<dyn std::error::Error + Send + Sync>;
@@ -75,10 +66,12 @@ pub fn serve_last_resort() -> Result<(), Fatal> {
     runtime()?.block_on(custom_resource::run_last_resort())
 }
 
-fn provider(resources: impl FnOnce(Provider, &SdkConfig) -> Provider) -> Result<Provider, StartError> {
-    let config = sdk_config()?;
-    let provider = Provider::new()?.reinvoke_with(SelfInvocation::new(&config));
-    Ok(resources(provider, &config))
+fn provider(resources: impl FnOnce(Provider, &SdkConfig) -> Provider) -> Provider {
+    let provider = Provider::sending_by(Answers::new());
+    match sdk_config() {
+        Ok(config) => resources(provider.reinvoke_with(SelfInvocation::new(&config)), &config),
+        Err(cause) => provider.unavailable_for(&cause),
+    }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {

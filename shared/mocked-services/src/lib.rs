@@ -1,7 +1,7 @@
 //! AWS services at the boundary of their SDK clients, for tests: operations work on one state, every call is noted, and any can be refused, or do
 //! its work and lose its answer.
 //!
-//! ```ignore
+//! ```text
 //! let services = MockedServices::<State>::default();
 //! let get = operation!(services, region, aws_sdk_sesv2, get_email_identity, GetEmailIdentityError, |state, input| {
 //!     let Some(identity) = state.identities.get(input.email_identity().unwrap_or_default()) else {
