@@ -126,11 +126,13 @@ fn main() -> ExitCode {
 fn run(global: &Global, command: Command, console: &Console) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let outcome = runtime.block_on(async {
+        // From here on: a signal that came before anybody listened would end the process without a word of what goes on.
+        let stop_signal = stop_signal()?;
         tokio::select! {
             outcome = work(global, command, console) => outcome,
             // Dropping the work ends everything that it has started.
-            signal = stop_signal() => {
-                console.interrupted(signal?);
+            signal = stop_signal => {
+                console.interrupted(signal);
                 Ok(INTERRUPTED)
             }
         }
@@ -158,17 +160,19 @@ async fn work(global: &Global, command: Command, console: &Console) -> anyhow::R
     }
 }
 
-/// Waits for a signal to stop and gives its name.
-async fn stop_signal() -> anyhow::Result<&'static str> {
+/// Listens for signals to stop from now on; what it gives waits for the first and gives its name.
+fn stop_signal() -> anyhow::Result<impl Future<Output = &'static str>> {
     let listen = |kind| signal(kind).context("cannot listen to signals");
     let mut interrupt = listen(SignalKind::interrupt())?;
     let mut terminate = listen(SignalKind::terminate())?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    tokio::select! {
-        _ = interrupt.recv() => Ok("Ctrl-C"),
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = hang_up.recv() => Ok("SIGHUP"),
-    }
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => "Ctrl-C",
+            _ = terminate.recv() => "SIGTERM",
+            _ = hang_up.recv() => "SIGHUP",
+        }
+    })
 }
 
 #[cfg(test)]

@@ -60,7 +60,9 @@ fn judge(pool: &Pool) -> Option<String> {
         }
     }
     if meetings > 0 {
-        return Some(format!("{meetings} meetings run, with {people} people in them"));
+        let (run, them) = if meetings == 1 { ("meeting runs", "it") } else { ("meetings run", "them") };
+        let who = if people == 1 { "person" } else { "people" };
+        return Some(format!("{meetings} {run}, with {people} {who} in {them}"));
     }
     (!silent.is_empty()).then(|| format!("nobody knows whether meetings run on {}", silent.join(", ")))
 }

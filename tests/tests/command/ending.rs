@@ -22,7 +22,7 @@ async fn buckets(site: &Site) -> Vec<String> {
 pub(super) async fn destroy(bbb: &Bbb, site: &Site) {
     let host = site.meet("examination", 20);
     let nobody = bbb.run(&["destroy", "--stack-name", "live"]).await;
-    assert!(nobody.expect(3).stderr.contains("1 meetings run, with 20 people in them"), "{}", nobody.stderr);
+    assert!(nobody.expect(3).stderr.contains("1 meeting runs, with 20 people in it"), "{}", nobody.stderr);
     bbb.run(&["destroy", "--stack-name", "live", "--yes-delete", "other"]).await.expect(3);
     let end = [&DESTROY[..], &["--end-meetings"]].concat();
 
@@ -31,7 +31,7 @@ pub(super) async fn destroy(bbb: &Bbb, site: &Site) {
     assert!(shortened.expect(130).stderr.contains("CloudFormation goes on with live"), "{}", shortened.stderr);
     assert!(shortened.stderr.contains("--parameter BBBDrainDeadlineMinutes=1440"), "{}", shortened.stderr);
     let refused = bbb.run(&DESTROY).await;
-    assert!(refused.expect(3).stderr.contains("1 meetings run, with 20 people in them"), "{}", refused.stderr);
+    assert!(refused.expect(3).stderr.contains("1 meeting runs, with 20 people in it"), "{}", refused.stderr);
     assert!(refused.stderr.contains("--parameter BBBDrainDeadlineMinutes=1440"), "{}", refused.stderr);
     assert_eq!(site.people_in(&host, "examination"), 20);
 
