@@ -126,6 +126,8 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move forward; return when everything that was due on the way has happened and come to rest."""
         with self._moving:
+            # What was made a moment ago counts from when it is first asked for: not from later than the way begins.
+            self._next()
             target = time.time() + seconds
             self._rest()
             while (due := self._next()) is not None and due <= target:
