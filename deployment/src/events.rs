@@ -151,10 +151,7 @@ impl Mark {
         while let Some(stack) = open.pop() {
             let mut pages = client.describe_stack_events().stack_name(&stack).into_paginator().items().send();
             while let Some(event) = pages.next().await {
-                let event = event.map_err(|source| EventsError::DescribeStackEvents {
-                    stack: stack.clone(),
-                    source: Box::new(source),
-                })?;
+                let event = event.map_err(|source| unlisted(&stack, source))?;
                 let Some(event) = read(event, 0) else { continue };
                 match began {
                     // Newest first, and the root first of all: before this one there is only what was done earlier.
@@ -250,10 +247,7 @@ pub async fn history(client: &Client, stack_id: &str) -> Result<Vec<Event>, Even
     while let Some((stack, depth)) = open.pop() {
         let mut pages = client.describe_stack_events().stack_name(&stack).into_paginator().items().send();
         while let Some(event) = pages.next().await {
-            let event = event.map_err(|source| EventsError::DescribeStackEvents {
-                stack: stack.clone(),
-                source: Box::new(source),
-            })?;
+            let event = event.map_err(|source| unlisted(&stack, source))?;
             let Some(event) = read(event, depth) else { continue };
             if let Some(nested) = event.nested_stack()
                 && known.insert(nested.to_owned())
@@ -371,10 +365,7 @@ impl<'a> Follower<'a> {
         let mut news = Vec::new();
         let mut pages = self.client.describe_stack_events().stack_name(stack).into_paginator().items().send();
         while let Some(event) = pages.next().await {
-            let event = event.map_err(|source| EventsError::DescribeStackEvents {
-                stack: stack.to_owned(),
-                source: Box::new(source),
-            })?;
+            let event = event.map_err(|source| unlisted(stack, source))?;
             let Some(event) = read(event, watched.depth) else {
                 continue;
             };
@@ -407,13 +398,13 @@ fn is_passing(error: &EventsError) -> bool {
     }
 }
 
+fn unlisted(stack: &str, source: SdkError<DescribeStackEventsError>) -> EventsError {
+    EventsError::DescribeStackEvents { stack: stack.to_owned(), source: Box::new(source) }
+}
+
 async fn newest_event(client: &Client, stack: &str) -> Result<Option<String>, EventsError> {
-    let page = client
-        .describe_stack_events()
-        .stack_name(stack)
-        .send()
-        .await
-        .map_err(|source| EventsError::DescribeStackEvents { stack: stack.to_owned(), source: Box::new(source) })?;
+    let page =
+        client.describe_stack_events().stack_name(stack).send().await.map_err(|source| unlisted(stack, source))?;
     Ok(page.stack_events().first().and_then(|event| event.event_id()).map(str::to_owned))
 }
 

@@ -51,7 +51,8 @@ pub(super) fn of_docker(copies: &[Copy], console: &Console) -> Vec<Login> {
     }).collect()
 }
 
-#[derive(Debug, PartialEq, Eq)]
+// Not to be shown but in tests: it holds a password.
+#[cfg_attr(test, derive(Debug, PartialEq, Eq))]
 enum Found {
     Login(String, String),
     /// In a program of the system's that keeps passwords.

@@ -1,4 +1,4 @@
-//! The way of answers to CloudFormation: the same HTTP client as AWS is called by.
+//! The way of answers to CloudFormation: an HTTP client of the kind that AWS is called by.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use custom_resource::delivery::{Put, Putting};
 /// How long the response endpoint may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Sends answers by the SDK's HTTP client. A second client would read the root certificates a second time at every cold start, and be a megabyte of
-/// memory and a third of one in the package.
+/// Sends answers by a connector of the SDK's, which reads the root certificates once for all of its kind. A client of another kind would read them again
+/// at every cold start, and be a megabyte of memory and a third of one in the package.
 pub(crate) struct Answers(Connector);
 
 impl Answers {
