@@ -22,7 +22,7 @@ pub(super) async fn enlarge(world: &mut World<'_>, mut parameters: Parameters) -
     let largest = group(world).await?.max_size();
     ensure(largest == Some(MOST), || format!("its largest size is {largest:?}"))?;
     let after = members(world).await?;
-    ensure(before == after, || format!("there was {before:?}, and is {after:?}"))?;
+    ensure(before.keys().eq(after.keys()), || format!("there was {before:?}, and is {after:?}"))?;
     Ok(world.server_group.clone())
 }
 
@@ -89,7 +89,9 @@ pub(super) async fn replace(world: &mut World<'_>, mut parameters: Parameters) -
     parameters.insert("BBBApplicationInstanceType".to_owned(), "c6a.xlarge".to_owned());
     world.deploy_root(parameters).await?;
     let updated = members(world).await?;
-    ensure(updated == old, || format!("the update itself replaced: there was {old:?}, and is {updated:?}"))?;
+    // A tick of the real clock may already have begun to replace them, in its own way: first they are put aside.
+    let stays = |id| updated.get(id).is_some_and(|one| one.state == "InService" || one.state == "Standby");
+    ensure(old.keys().all(stays), || format!("the update itself replaced: there was {old:?}, and is {updated:?}"))?;
     let desired = group(world).await?.desired_capacity();
     ensure(desired == Some(2), || format!("the update set back what scaling wanted: {desired:?}"))?;
     within(world, 60, "new servers serve, the old ones do not", async |world: &World<'_>| {
