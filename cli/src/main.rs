@@ -32,6 +32,7 @@ mod validate;
 mod words;
 mod workspace;
 
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -105,9 +106,21 @@ fn main() -> ExitCode {
     }
     let console = Console::new(&global);
     let outcome = match command {
-        // It starts nothing that would have to be ended, so that a signal may just end it.
+        // These start nothing that would have to be ended, so that a signal may just end them.
         Command::Simulate(arguments) => simulate::run(&arguments, global.output),
-        command => run(&global, command, &console),
+        Command::Validate(arguments) => validate::run(&arguments, &global, &console),
+        Command::Completions(arguments) => {
+            completions::run::<Arguments>(&arguments);
+            Ok(SUCCESS)
+        }
+        Command::Deploy(arguments) => run(&console, Box::pin(deploy::run(arguments, &global, &console))),
+        Command::Preflight(arguments) => run(&console, Box::pin(preflight::run(arguments, &global, &console))),
+        Command::Images(arguments) => run(&console, Box::pin(images::run(arguments, &global, &console))),
+        Command::Status(arguments) => run(&console, Box::pin(status::run(arguments, &global, &console))),
+        Command::Servers(arguments) => run(&console, Box::pin(servers::run(arguments, &global, &console))),
+        Command::Logs(arguments) => run(&console, Box::pin(logs::run(arguments, &global, &console))),
+        Command::Destroy(arguments) => run(&console, Box::pin(destroy::run(arguments, &global, &console))),
+        Command::Rehearse(arguments) => run(&console, Box::pin(rehearse::run(arguments, global.output))),
     };
     let code = outcome.unwrap_or_else(|error| {
         let (words, code) = (words::words(&error), exit::code(&error));
@@ -123,13 +136,14 @@ fn main() -> ExitCode {
     ExitCode::from(code)
 }
 
-fn run(global: &Global, command: Command, console: &Console) -> anyhow::Result<u8> {
+/// Does the work of a verb, unless a signal comes.
+fn run(console: &Console, work: Pin<Box<dyn Future<Output = anyhow::Result<u8>> + '_>>) -> anyhow::Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let outcome = runtime.block_on(async {
         // From here on: a signal that came before anybody listened would end the process without a word of what goes on.
         let stop_signal = stop_signal()?;
         tokio::select! {
-            outcome = work(global, command, console) => outcome,
+            outcome = work => outcome,
             // Dropping the work ends everything that it has started.
             signal = stop_signal => {
                 console.interrupted(signal);
@@ -139,25 +153,6 @@ fn run(global: &Global, command: Command, console: &Console) -> anyhow::Result<u
     });
     runtime.shutdown_timeout(END);
     outcome
-}
-
-async fn work(global: &Global, command: Command, console: &Console) -> anyhow::Result<u8> {
-    match command {
-        Command::Deploy(arguments) => deploy::run(arguments, global, console).await,
-        Command::Servers(arguments) => servers::run(arguments, global, console).await,
-        Command::Validate(arguments) => validate::run(&arguments, global, console),
-        Command::Preflight(arguments) => preflight::run(arguments, global, console).await,
-        Command::Images(arguments) => images::run(arguments, global, console).await,
-        Command::Status(arguments) => status::run(arguments, global, console).await,
-        Command::Logs(arguments) => logs::run(arguments, global, console).await,
-        Command::Destroy(arguments) => destroy::run(arguments, global, console).await,
-        Command::Rehearse(arguments) => rehearse::run(arguments, global.output).await,
-        Command::Simulate(arguments) => simulate::run(&arguments, global.output),
-        Command::Completions(arguments) => {
-            completions::run::<Arguments>(&arguments);
-            Ok(SUCCESS)
-        }
-    }
 }
 
 /// Listens for signals to stop from now on; what it gives waits for the first and gives its name.

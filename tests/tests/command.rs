@@ -98,6 +98,7 @@ async fn live() {
     let used = bbb.run(&["destroy", "--stack-name", "other", "--sources"]).await;
     assert!(used.expect(3).stderr.contains("uses it"), "{}", used.stderr);
     ending::destroy(&bbb, &site).await;
+    ending::take_over(&bbb, &site, &file).await;
     site.close().await;
 }
 

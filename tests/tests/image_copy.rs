@@ -15,10 +15,15 @@ use axum::{
     http::{Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use deployment::images::{Copied, Copier, Copy, Fault, ImageError, Platforms};
+use deployment::{
+    images::{Copied, Copier, Copy, Fault, ImageError, Platforms},
+    stack,
+};
 use rehearsal::local_aws::LocalAws;
 use tests::{
-    command::Bbb,
+    bootstraps,
+    cloud::Cloud,
+    command::{Bbb, Ran},
     registry::{Made, PASSWORD, Registry, layer},
     unless_interrupted, workspace_root,
 };
@@ -392,7 +397,8 @@ async fn command() {
         ("CONTAINER_REGISTRY_PASSWORD", PASSWORD.to_owned()),
     ]);
     let aws = LocalAws::start_with(&installation, &BTreeMap::new(), &beside).await.expect("the local AWS");
-    let bbb = Bbb::build(aws.client_environment()).await;
+    let cloud = Cloud::in_aws(aws).await;
+    let bbb = Bbb::build(cloud.client_environment()).await;
     let image = |name: &str, tag: &str| format!("{name}={}", source.name(tag));
     let parameters = [
         image("BBBgreenlightImage", "me/greenlight:v1"),
@@ -425,9 +431,46 @@ async fn command() {
     let planned = bbb.run(&["images", "copy", "--dry-run", "--output", "json", "--parameter", &own]).await;
     assert!(planned.expect(0).json()["Parameters"]["BBBgreenlightImage"].is_null(), "{}", planned.stdout);
 
+    let deployed = deploy(&bbb, &cloud, &parameters).await;
     let log = std::fs::read_to_string(bbb.log()).expect("a log");
-    for text in [&log, &ran.stdout, &ran.stderr, &again.stderr] {
+    for text in [&log, &ran.stdout, &ran.stderr, &again.stderr, &deployed.stdout, &deployed.stderr] {
         assert!(!text.contains(PASSWORD) && !text.contains("QVdTO"), "{text}");
     }
-    aws.stop().await.expect("an end");
+    cloud.stop().await;
+}
+
+/// Deploys the root with copies of the images, and with nothing but them.
+async fn deploy(bbb: &Bbb, cloud: &Cloud, images: &[String]) -> Ran {
+    const DOMAIN: &str = "bbb.example.com";
+    bootstraps().await;
+    let parameters = serde_json::json!({"Parameters": {
+        "BBBDomainName": DOMAIN, "BBBHostedZone": cloud.make_zone(DOMAIN).await, "BBBOperatorEMail": "operator@example.com",
+        "BBBApplicationMinInstances": 0, "BBBApplicationDesiredInstances": 0,
+    }});
+    let file = bbb.file("parameters.json", &parameters.to_string());
+    let own = ["deploy", "--stack-name", "copies", "--skip-build", "--yes", "--parameters", &file, "--output", "json"];
+    let given = images.iter().flat_map(|image| ["--parameter", image]);
+    let arguments: Vec<&str> = own.into_iter().chain(["--copy-images"]).chain(given).collect();
+    let deployed = bbb.run(&arguments).await;
+    assert_eq!(deployed.expect(0).json()["status"], "CREATE_COMPLETE", "{}", deployed.stderr);
+
+    let client = aws_sdk_cloudformation::Client::new(&cloud.aws().sdk_config());
+    let stack = stack::describe(&client, "copies").await.expect("an answer").expect("the stack");
+    let registry = stack::describe(&client, "bbb-registry").await.expect("an answer").expect("the repositories' stack");
+    for (parameter, repository) in [
+        ("BBBgreenlightImage", "GreenlightRepositoryUri"),
+        ("BBBScaleliteApiImage", "ScaleliteRepositoryUri"),
+        ("BBBScaleliteNginxImage", "ScaleliteRepositoryUri"),
+        ("BBBScalelitePollerImage", "ScaleliteRepositoryUri"),
+        ("BBBScaleliteImporterImage", "ScaleliteRepositoryUri"),
+    ] {
+        let (image, repository) = (&stack.parameters[parameter], &registry.outputs[repository]);
+        assert!(image.starts_with(&format!("{repository}:")), "{parameter} is {image}");
+    }
+    // Later deployments keep them without being asked to.
+    let later = bbb.run(&own).await;
+    assert!(later.expect(0).stderr.contains("nothing has to change"), "{}", later.stderr);
+    let destroyed = bbb.run(&["destroy", "--stack-name", "copies", "--yes-delete", "copies"]).await;
+    destroyed.expect(0);
+    deployed
 }

@@ -220,6 +220,15 @@ fn distance(a: &str, b: &str) -> usize {
     row.last().copied().unwrap_or_default()
 }
 
+/// What the parameters of the project's own root come to.
+#[cfg(test)]
+pub(crate) fn value_of(given: &[(&str, &str)]) -> impl Fn(&str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let templates = Templates::read(root).expect("templates");
+    let given: Values = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    move |name| templates.value(name, &Values::new(), &given)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -112,6 +112,7 @@ pub(super) fn text(kept: &[Kept], name: &str, options: &str, style: Style) -> St
         if parameters.contains("=SNAPSHOT") {
             text.push_str("  where SNAPSHOT is what the commands above name\n");
         }
+        text.push_str("  and all other parameters as they were; on a terminal those without a default are asked for\n");
     }
     text
 }

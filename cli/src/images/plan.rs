@@ -87,10 +87,8 @@ fn tag(from: &Reference) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::deploy::parameters::{Templates, Values};
+    use crate::deploy::parameters::value_of;
 
     const REPOSITORY: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
 
@@ -100,10 +98,7 @@ mod tests {
     }
 
     fn planned(given: &[(&str, &str)]) -> anyhow::Result<Vec<Planned>> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let templates = Templates::read(root).expect("templates");
-        let given: Values = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        plan(&|name| templates.value(name, &Values::new(), &given), &outputs())
+        plan(&value_of(given), &outputs())
     }
 
     #[test]

@@ -73,16 +73,11 @@ fn days_a_week(cron: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::deploy::parameters::{Templates, Values};
+    use crate::deploy::parameters::value_of;
 
     fn judged(given: &[(&str, &str)]) -> Vec<Finding> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let templates = Templates::read(root).expect("templates");
-        let given: Values = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        judge(&|name| templates.value(name, &Values::new(), &given))
+        judge(&value_of(given))
     }
 
     #[test]

@@ -72,16 +72,11 @@ fn task(cpu: &str, units: &str, memory: &str, size: &str) -> Option<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-    use crate::deploy::parameters::{Templates, Values};
+    use crate::deploy::parameters::value_of;
 
     fn judged(given: &[(&str, &str)]) -> Vec<Finding> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let templates = Templates::read(root).expect("templates");
-        let given: Values = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        judge(&|name| templates.value(name, &Values::new(), &given))
+        judge(&value_of(given))
     }
 
     #[test]
@@ -99,9 +94,7 @@ mod tests {
 
     #[test]
     fn every_name_is_the_templates() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let templates = Templates::read(root).expect("templates");
-        let value = |name: &str| templates.value(name, &Values::new(), &Values::new());
+        let value = value_of(&[]);
         for name in ORDERS.iter().flat_map(|order| order.iter()).chain([&"BBBBusyMinimum", &"BBBQuietMinimum"]) {
             assert!(value(name).parse::<f64>().is_ok(), "{name} has the default {:?}", value(name));
         }

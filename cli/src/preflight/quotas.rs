@@ -251,8 +251,6 @@ async fn published(cloudwatch: &aws_sdk_cloudwatch::Client, metric: &MetricInfo)
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use aws_sdk_ec2::operation::describe_addresses::DescribeAddressesOutput;
     use aws_sdk_ec2::types::Address;
     use aws_sdk_servicequotas::error::ErrorMetadata;
@@ -263,15 +261,12 @@ mod tests {
     use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 
     use super::*;
-    use crate::deploy::parameters::{Templates, Values};
+    use crate::deploy::parameters::value_of;
 
     const LARGE: Size = Size { processors: 4, memory_mib: 16384 };
 
     fn needed(given: &[(&str, &str)]) -> Vec<Need> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let templates = Templates::read(root).expect("templates");
-        let given: Values = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        needs(&|name| templates.value(name, &Values::new(), &given), Some(LARGE), Some(LARGE))
+        needs(&value_of(given), Some(LARGE), Some(LARGE))
     }
 
     fn of(needs: &[Need], quota: Quota) -> (f64, f64) {

@@ -77,11 +77,35 @@ pub(super) async fn destroy(bbb: &Bbb, site: &Site) {
     assert!(others.contains(&foreign), "{others:?}");
     assert_eq!(buckets(site).await, others, "only what is not the deployment's");
 
-    let text = bbb.run(&["destroy", "--stack-name", "live"]).await;
-    let again = "bbb deploy --stack-name live --parameter BBBExistingFileSystem=fs-";
-    assert!(text.expect(0).stdout.contains(again), "{}", text.stdout);
     let never = bbb.run(&["destroy", "--stack-name", "never", "--output", "json"]).await;
     assert_eq!(never.expect(0).json(), serde_json::json!({"stack": "never", "status": null, "kept": []}));
+}
+
+/// Deploys again with what the deployment before has left, as `bbb destroy` says to, and destroys that too.
+pub(super) async fn take_over(bbb: &Bbb, site: &Site, parameters: &str) {
+    let said = bbb.run(&["destroy", "--stack-name", "live"]).await;
+    let said = &said.expect(0).stdout;
+    let of = async |service: &str, query: &str| {
+        let start = format!("aws {service} describe-");
+        let command = said.lines().map(str::trim).find(|line| line.starts_with(&start)).expect("what lists snapshots");
+        let words: Vec<&str> = command.split(' ').skip(1).chain(["--query", query, "--output", "text"]).collect();
+        aws(site, &words).await.expect("snapshots").trim().to_owned()
+    };
+    let database = of("rds", "DBClusterSnapshots[].DBClusterSnapshotIdentifier").await;
+    let cache = of("elasticache", "Snapshots[].SnapshotName").await;
+    let command = said.lines().find_map(|line| line.strip_prefix("  bbb deploy ")).expect("what deploys again");
+    let command = command
+        .replace("BBBDBSnapshotIdentifier=SNAPSHOT", &format!("BBBDBSnapshotIdentifier={database}"))
+        .replace("BBBCacheSnapshotName=SNAPSHOT", &format!("BBBCacheSnapshotName={cache}"));
+    let mut deploy = vec!["deploy", "--parameters", parameters, "--skip-build", "--yes", "--output", "json"];
+    deploy.extend(command.split(' '));
+    bbb.run(&deploy).await.expect(0);
+
+    // The file system is the same one, and nothing makes a second.
+    let systems = ["efs", "describe-file-systems", "--query", "FileSystems[].FileSystemId", "--output", "text"];
+    let systems = aws(site, &systems).await.expect("file systems");
+    assert!(command.contains(&format!("BBBExistingFileSystem={} ", systems.trim())), "{systems}: {command}");
+    bbb.run(&DESTROY).await.expect(0);
 }
 
 const EFS: &str = "AWS::EFS::FileSystem";
