@@ -1,5 +1,6 @@
 //! `bbb destroy`.
 
+mod beside;
 mod bucket;
 mod kept;
 mod meetings;
@@ -16,6 +17,7 @@ use crate::console::Console;
 use crate::exit::{FAILURE, SUCCESS, refused};
 use crate::follow;
 use crate::global::{Format, Global};
+use crate::images::REGISTRY_STACK;
 use crate::prompt;
 use crate::stack_name::StackName;
 use crate::stdout;
@@ -59,6 +61,10 @@ pub(crate) struct Arguments {
     /// Delete the stack with the bucket of sources too, if no other deployment uses it
     #[arg(long)]
     sources: bool,
+
+    /// Delete the stack with the repositories of copied images too, images included, if no other deployment uses it
+    #[arg(long, value_name = "STACK", num_args = 0..=1, require_equals = true, default_missing_value = REGISTRY_STACK)]
+    images: Option<String>,
 }
 
 /// Deletes a deployment, or goes on with what is left of one that is gone.
@@ -131,7 +137,10 @@ async fn clear(
         purge(aws, kept, console).await?;
     }
     if arguments.sources {
-        bucket::delete_sources(aws, &sources_stack(deployment), console).await?;
+        beside::delete_sources(aws, &sources_stack(deployment), console).await?;
+    }
+    if let Some(name) = &arguments.images {
+        beside::delete_images(aws, name, console).await?;
     }
     Ok(())
 }

@@ -30,6 +30,9 @@ use plan::Planned;
 /// What the repositories' stack is to people.
 const WHAT: &str = "the stack with the repositories of images";
 
+/// The repositories' stack, if nobody names another.
+pub(crate) const REGISTRY_STACK: &str = "bbb-registry";
+
 /// The arguments of `bbb images`.
 #[derive(Debug, Args)]
 #[command(after_help = format!(
@@ -73,7 +76,7 @@ struct CopyArguments {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WhereTo {
     /// The stack with the repositories, made if it is not there
-    #[arg(long, value_name = "NAME", default_value = "bbb-registry")]
+    #[arg(long, value_name = "NAME", default_value = REGISTRY_STACK)]
     registry_stack: String,
 
     /// The platform to copy, or all that an image has. The deployment runs linux/amd64

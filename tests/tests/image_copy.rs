@@ -470,7 +470,14 @@ async fn deploy(bbb: &Bbb, cloud: &Cloud, images: &[String]) -> Ran {
     // Later deployments keep them without being asked to.
     let later = bbb.run(&own).await;
     assert!(later.expect(0).stderr.contains("nothing has to change"), "{}", later.stderr);
-    let destroyed = bbb.run(&["destroy", "--stack-name", "copies", "--yes-delete", "copies"]).await;
-    destroyed.expect(0);
+    let used = bbb.run(&["destroy", "--stack-name", "other", "--images"]).await;
+    assert!(used.expect(3).stderr.contains("bbb-registry stays: the stack copies uses it"), "{}", used.stderr);
+    let foreign = bbb.run(&["destroy", "--stack-name", "other", "--images=bbb-sources"]).await;
+    assert!(foreign.expect(3).stderr.contains("no stack of templates/registry.yaml"), "{}", foreign.stderr);
+    let destroy = ["destroy", "--stack-name", "copies", "--yes-delete", "copies", "--images"];
+    bbb.run(&destroy).await.expect(0);
+    assert!(stack::describe(&client, "bbb-registry").await.expect("an answer").is_none());
+    let again = bbb.run(&["destroy", "--stack-name", "copies", "--images"]).await;
+    assert!(again.expect(0).stderr.contains("there is no stack bbb-registry"), "{}", again.stderr);
     deployed
 }

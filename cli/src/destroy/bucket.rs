@@ -1,14 +1,10 @@
-//! Empties and deletes buckets, older versions included, and deletes the stack with the bucket of sources.
+//! Empties and deletes buckets, older versions included.
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use aws_sdk_cloudformation::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
-use deployment::stack;
 
 use crate::aws::Aws;
-use crate::console::Console;
-use crate::exit::refused;
-use crate::follow;
 
 /// When a bucket was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +28,7 @@ pub(super) async fn delete(aws: &Aws, bucket: &str) -> anyhow::Result<Deleted> {
 }
 
 /// Deletes everything in a bucket of this account: all versions, and the marks of what was deleted before.
-async fn empty(aws: &Aws, bucket: &str) -> anyhow::Result<Deleted> {
+pub(super) async fn empty(aws: &Aws, bucket: &str) -> anyhow::Result<Deleted> {
     let client = aws.s3();
     // A bucket's name may have become somebody else's.
     let owner = || aws.account.clone();
@@ -71,46 +67,4 @@ async fn empty(aws: &Aws, bucket: &str) -> anyhow::Result<Deleted> {
 /// Whether there is no such bucket.
 fn is_gone<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
     error.code() == Some("NoSuchBucket")
-}
-
-/// Deletes the stack with the bucket of sources, unless another deployment uses it.
-pub(super) async fn delete_sources(aws: &Aws, name: &str, console: &Console) -> anyhow::Result<()> {
-    let client = aws.cloudformation();
-    let Some(stack) = stack::describe(&client, name).await? else {
-        console.done(&format!("there is no stack {name}"));
-        return Ok(());
-    };
-    if let Some(user) = importer(aws, &format!("{name}-BBBStackBucket")).await? {
-        return Err(refused(format!("{name} stays: the stack {user} uses it")));
-    }
-    if let Some(bucket) = stack.outputs.get("BucketName") {
-        console
-            .if_interrupted(Some(format!("The bucket {bucket} may be half empty. The same command goes on with it.")));
-        console.step(&format!("emptying the bucket {bucket}"));
-        empty(aws, bucket).await?;
-    }
-    console.step(&format!("deleting {name}"));
-    let Some(mark) = stack::delete(&client, &stack.id).await? else { return Ok(()) };
-    let ended = follow::follow(aws, &mark, name, None, console).await?;
-    if !ended.followed.succeeded() {
-        follow::explain(&ended, name, console);
-    }
-    ensure!(ended.followed.succeeded(), "the stack {name} could not be deleted; run the same command again");
-    Ok(())
-}
-
-/// A stack that imports `export`, if one does.
-async fn importer(aws: &Aws, export: &str) -> anyhow::Result<Option<String>> {
-    match aws.cloudformation().list_imports().export_name(export).send().await {
-        Ok(imports) => Ok(imports.imports().first().cloned()),
-        // That is how CloudFormation says that there is none.
-        Err(error)
-            if error
-                .message()
-                .is_some_and(|message| message.contains("not imported") || message.contains("does not exist")) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error).context("cannot tell whether another deployment uses the sources"),
-    }
 }
