@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     sources: bool,
 
-    /// Delete the stack with the repositories of copied images too, images included, if no other deployment uses it
+    /// Delete the stack with the repositories of copied images too (bbb-registry, unless another is named), if no other deployment uses it
     #[arg(long, value_name = "STACK", num_args = 0..=1, require_equals = true, default_missing_value = REGISTRY_STACK)]
     images: Option<String>,
 }

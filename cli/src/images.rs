@@ -25,6 +25,8 @@ use crate::stdout;
 use crate::words::words;
 use crate::workspace;
 
+pub(crate) use plan::IMAGES;
+
 use plan::Planned;
 
 /// What the repositories' stack is to people.

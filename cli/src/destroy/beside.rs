@@ -1,5 +1,7 @@
 //! The stacks beside a deployment that others may use too: the bucket of sources, and the copies of images.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, ensure};
 use aws_sdk_cloudformation::error::ProvideErrorMetadata as _;
 use deployment::stack::{self, Stack};
@@ -9,9 +11,7 @@ use crate::aws::Aws;
 use crate::console::Console;
 use crate::exit::refused;
 use crate::follow;
-
-/// The outputs of templates/registry.yaml with its repositories.
-const REPOSITORIES: [&str; 2] = ["GreenlightRepositoryUri", "ScaleliteRepositoryUri"];
+use crate::images::IMAGES;
 
 /// Deletes the stack with the bucket of sources, unless another deployment uses it.
 pub(super) async fn delete_sources(aws: &Aws, name: &str, console: &Console) -> anyhow::Result<()> {
@@ -31,10 +31,10 @@ pub(super) async fn delete_sources(aws: &Aws, name: &str, console: &Console) -> 
 /// Deletes the stack with the repositories, and the images in them, unless another deployment takes its images from there.
 pub(super) async fn delete_images(aws: &Aws, name: &str, console: &Console) -> anyhow::Result<()> {
     let Some(stack) = found(aws, name, console).await? else { return Ok(()) };
-    let repositories: Vec<&String> = REPOSITORIES.iter().filter_map(|output| stack.outputs.get(*output)).collect();
-    if repositories.len() != REPOSITORIES.len() {
+    let repositories: Option<BTreeSet<&String>> = IMAGES.iter().map(|(_, output)| stack.outputs.get(*output)).collect();
+    let Some(repositories) = repositories else {
         return Err(refused(format!("{name} stays: it is no stack of templates/registry.yaml")));
-    }
+    };
     if let Some(user) = puller(aws, &repositories).await? {
         return Err(refused(format!("{name} stays: the stack {user} uses it")));
     }
@@ -79,7 +79,7 @@ async fn importer(aws: &Aws, export: &str) -> anyhow::Result<Option<String>> {
 }
 
 /// A deployment with an image of one of the repositories among its parameters, if there is one.
-async fn puller(aws: &Aws, repositories: &[&String]) -> anyhow::Result<Option<String>> {
+async fn puller(aws: &Aws, repositories: &BTreeSet<&String>) -> anyhow::Result<Option<String>> {
     let mut stacks = aws.cloudformation().describe_stacks().into_paginator().items().send();
     while let Some(stack) = stacks.next().await {
         let stack = stack.context("cannot tell whether another deployment uses the images")?;

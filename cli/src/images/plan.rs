@@ -8,7 +8,7 @@ use deployment::images::{Copy, Reference};
 use crate::exit::refused;
 
 /// The parameters that name images, and the output of templates/registry.yaml with the repository of their copies.
-const IMAGES: [(&str, &str); 5] = [
+pub(crate) const IMAGES: [(&str, &str); 5] = [
     ("BBBgreenlightImage", "GreenlightRepositoryUri"),
     ("BBBScaleliteApiImage", "ScaleliteRepositoryUri"),
     ("BBBScaleliteNginxImage", "ScaleliteRepositoryUri"),

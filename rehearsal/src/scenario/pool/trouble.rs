@@ -1,8 +1,8 @@
 //! What goes wrong: a lost cache, a lost event, a function that is down.
 
 use super::view::{
-    addresses, instance_of, is_gone, leave, meet, members, minutes, people_in, registration, serving, terminate,
-    until_serving, within,
+    addresses, instance_of, is_gone, leave, meet, members, minutes, people_in, registration, serving, switch,
+    terminate, until_serving, within,
 };
 use crate::scenario::World;
 use crate::scenario::broken::{Broken, ensure};
@@ -48,12 +48,4 @@ pub(super) async fn function_down(world: &mut World<'_>) -> Result<String, Broke
     let took =
         within(world, 15, "the retained server is gone", async |world: &World<'_>| is_gone(world, &host).await).await?;
     Ok(format!("{host} was retained, and gone {took} minutes after its meeting"))
-}
-
-/// Lets the function run, or, with a concurrency of none, lets every event for it be lost.
-async fn switch(world: &World<'_>, concurrency: i32) -> Result<(), Broken> {
-    let function = world.outputs().await?.remove("PoolFunctionName").unwrap_or_default();
-    let call = world.lambda.put_function_concurrency().function_name(function);
-    call.reserved_concurrent_executions(concurrency).send().await?;
-    Ok(())
 }

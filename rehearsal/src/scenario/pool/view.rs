@@ -210,3 +210,11 @@ pub(in crate::scenario) async fn is_gone(world: &World<'_>, host: &str) -> Resul
     let runs = world.outside.guests().values().any(|guest| guest.host == host);
     Ok(!runs && registration(world, host).is_none() && addresses(world, host).await?.is_empty())
 }
+
+/// Lets the function run, or, with a concurrency of none, lets every event for it be lost.
+pub(super) async fn switch(world: &World<'_>, concurrency: i32) -> Result<(), Broken> {
+    let function = world.outputs().await?.remove("PoolFunctionName").unwrap_or_default();
+    let call = world.lambda.put_function_concurrency().function_name(function);
+    call.reserved_concurrent_executions(concurrency).send().await?;
+    Ok(())
+}
