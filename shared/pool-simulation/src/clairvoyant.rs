@@ -1,6 +1,8 @@
-//! What the pool is measured by: a plan that knows the future.
+//! What the pool is measured by: the least that any plan costs, also one that knows the future.
 
-use crate::Minute;
+mod recordings;
+
+use crate::{Load, Minute, Parameters};
 
 /// How many servers people need who want these many seats at each minute: as if everybody could be put anywhere at any time. No plan can do with
 /// fewer.
@@ -8,11 +10,19 @@ pub(crate) fn needed(wanted: &[u32], seats_per_server: u32) -> Vec<u32> {
     wanted.iter().map(|seats| seats.div_ceil(seats_per_server)).collect()
 }
 
+/// How many minutes every plan pays for at least that knows the future, has a seat for everybody, leaves meetings where they were opened, and
+/// processes recordings where they were made; with as many servers at each minute as seats are wanted, and never fewer than the floor.
+pub(crate) fn least_minutes(load: &Load, parameters: &Parameters, needed: &[u32], floor: u32, lead: Minute) -> u64 {
+    let stays = recordings::stays(load, parameters);
+    let held = recordings::held(&stays, needed.len(), parameters.seats_per_server);
+    let needed: Vec<_> = needed.iter().zip(held).map(|(needed, held)| held.max(*needed)).collect();
+    recordings::least_minutes(&stays, &needed, parameters.seats_per_server, floor, lead)
+}
+
 /// A plan that knows the future: at each minute there are as many servers as are needed, and never fewer than the floor. A server is launched
 /// early enough, and paid for from then on; where it is not needed for a while, it is kept if that costs no more than to launch another.
 ///
 /// This is exact: the k-th server is needed when k or more are, whatever the others do, and each of its pauses is decided by itself.
-#[must_use]
 pub(crate) fn server_minutes(needed: &[u32], floor: u32, lead: Minute) -> u64 {
     let most = needed.iter().copied().max().unwrap_or(0).max(floor);
     (1..=most).map(|level| if level <= floor { count(needed.len()) } else { paid(needed, level, lead) }).sum()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{
-    Load, Minute, Waiting,
+    Load, Minute, Parameters, Waiting,
     load::{Kind, Movement},
     scalelite::{Place, Scalelite, Seen, YOUNG},
 };
@@ -14,8 +14,7 @@ pub(crate) struct Hall<'a> {
     load: &'a Load,
     /// Those that are still to come.
     movements: &'a [Movement],
-    seats_per_server: u32,
-    recording_factor: f64,
+    parameters: &'a Parameters,
     rooms: Vec<Room>,
     /// Servers with meetings or recordings.
     servers: BTreeMap<Place, Server>,
@@ -79,12 +78,11 @@ struct Server {
 }
 
 impl<'a> Hall<'a> {
-    pub(crate) fn new(load: &'a Load, movements: &'a [Movement], seats_per_server: u32, recording_factor: f64) -> Self {
+    pub(crate) fn new(load: &'a Load, movements: &'a [Movement], parameters: &'a Parameters) -> Self {
         Self {
             load,
             movements,
-            seats_per_server,
-            recording_factor,
+            parameters,
             rooms: vec![Room::default(); load.meetings.len()],
             servers: BTreeMap::new(),
             queue: VecDeque::new(),
@@ -147,14 +145,15 @@ impl<'a> Hall<'a> {
         }
         let open: Vec<_> = scalelite.open().collect();
         let taken = open.iter().filter_map(|place| self.servers.get(place)).map(|server| server.seated).sum::<u32>();
-        let seats = u32::try_from(open.len()).unwrap_or(u32::MAX).saturating_mul(self.seats_per_server);
+        let seats = u32::try_from(open.len()).unwrap_or(u32::MAX).saturating_mul(self.parameters.seats_per_server);
         let mut free = seats.saturating_sub(taken);
         for waiting in self.queue.iter_mut().filter(|waiting| waiting.inside) {
             let Some(room) = get(&mut self.rooms, waiting.meeting) else { continue };
             let Some((place, server)) = room.at.and_then(|place| Some((place, self.servers.get_mut(&place)?))) else {
                 continue;
             };
-            let left = if open.contains(&place) { 0 } else { self.seats_per_server.saturating_sub(server.seated) };
+            let left =
+                if open.contains(&place) { 0 } else { self.parameters.seats_per_server.saturating_sub(server.seated) };
             let own = left.min(waiting.people);
             let others = free.min(waiting.people - own);
             free -= others;
@@ -225,16 +224,11 @@ impl<'a> Hall<'a> {
             let is_recorded =
                 usize::try_from(meeting).is_ok_and(|at| self.load.meetings.get(at).is_some_and(|it| it.recorded));
             let Some(room) = get(&mut self.rooms, meeting) else { continue };
-            let processing = (f64::from(now - room.opened) * self.recording_factor).ceil();
+            let processing = self.parameters.processing(now - room.opened);
             let Some(server) = room.at.take().and_then(|place| self.servers.get_mut(&place)) else { continue };
             server.rooms.retain(|room| *room != meeting);
-            if is_recorded && processing > 0.0 {
-                #[allow(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "at most a hundred times some days"
-                )]
-                server.recordings.push_back(processing as u32);
+            if is_recorded && processing > 0 {
+                server.recordings.push_back(processing);
             }
             self.has_changed = true;
         }
@@ -256,7 +250,7 @@ impl<'a> Hall<'a> {
         for server in self.servers.values() {
             self.tally.person_minutes += u64::from(server.present);
             self.tally.crowd = self.tally.crowd.max(server.present);
-            if server.present > self.seats_per_server {
+            if server.present > self.parameters.seats_per_server {
                 self.tally.crowded_minutes += u64::from(server.present);
             }
         }

@@ -93,6 +93,14 @@ impl Parameters {
         Ok(())
     }
 
+    /// How many minutes the recording of a meeting of these minutes is processed.
+    #[must_use]
+    pub fn processing(&self, minutes: u32) -> u32 {
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most a hundred times some days")]
+        let processing = (f64::from(minutes) * self.recording_factor).ceil() as u32;
+        processing
+    }
+
     /// The least that the minimum ever is: what runs through the emptiest night.
     #[must_use]
     pub fn floor(&self) -> u32 {

@@ -42,10 +42,10 @@ pub struct Report {
     pub pool: Plan,
     /// A number of servers that never changes and has a seat for everybody: what the sample recommends.
     pub fixed: Plan,
-    /// The cheapest plan that knows the future, pays for launches, has as many seats at each minute as are wanted, and never fewer
-    /// than one server, if the pool never has none.
+    /// The least that any plan costs which knows the future, pays for launches, has a seat for everybody, leaves meetings where they were
+    /// opened, processes recordings there, and has never fewer than one server, if the pool never has none.
     pub clairvoyant: Plan,
-    /// The pool's server-hours for each of the clairvoyant plan's.
+    /// The pool's server-hours for each of the clairvoyant plan's: at most so much more than the best plan there is.
     pub pool_to_clairvoyant: f64,
     /// Who waited in the pool.
     pub waiting: Waiting,
@@ -125,7 +125,8 @@ fn report(
     let floor = parameters.floor().min(1);
     let lead = parameters.boot_minutes + JOINING_MINUTES;
     let most_needed = needed.iter().copied().max().unwrap_or(0).max(floor);
-    let clairvoyant = Plan::new(most_needed, clairvoyant::server_minutes(needed, floor, lead), 0, prices);
+    let least = clairvoyant::least_minutes(load, parameters, needed, floor, lead);
+    let clairvoyant = Plan::new(most_needed, least, 0, prices);
     // The sample recommends one number for minimum, maximum and desired.
     let fixed = Plan::new(most_needed, u64::from(most_needed) * u64::from(load.minutes), 0, prices);
     let free = |sample: &Sample| {

@@ -76,7 +76,7 @@ struct Simulation<'a> {
 }
 
 impl<'a> Simulation<'a> {
-    fn new(load: &'a Load, movements: &'a [Movement], parameters: &Parameters, initial: u32) -> Self {
+    fn new(load: &'a Load, movements: &'a [Movement], parameters: &'a Parameters, initial: u32) -> Self {
         let mut group = Group::new(parameters, initial);
         let mut scalelite = Scalelite::default();
         let pool = Pool::new(parameters, calendar::unix(load.first_day));
@@ -92,7 +92,7 @@ impl<'a> Simulation<'a> {
         Self {
             group,
             scalelite,
-            hall: Hall::new(load, movements, parameters.seats_per_server, parameters.recording_factor),
+            hall: Hall::new(load, movements, parameters),
             pool,
             tracking: Tracking::new(parameters.target_percent, parameters.scale_in),
             metrics: Default::default(),

@@ -12,8 +12,8 @@ pub const PREFIX: &str = "scalelite-lifecycle:";
 
 /// What the operator wants: a [`Wish`].
 pub const WISH: &str = "scalelite-lifecycle:wish";
-/// Since when the pool may have registered the server: written before the registration. An instance without it has never had a meeting
-/// from this pool, and does not have to be asked before it goes.
+/// Since when the server may have meetings: written before the pool registers it, and as soon as it is seen registered, or with a meeting or
+/// a recording. An instance without it has never had a meeting from this pool, and does not have to be asked before it goes.
 pub const REGISTERED: &str = "scalelite-lifecycle:registered";
 /// Since when the server is to be emptied, from which the drain deadline counts.
 pub const DRAINING: &str = "scalelite-lifecycle:draining";

@@ -79,7 +79,7 @@ pub(super) fn join(
     let state = standing(subject, pool, being_replaced);
     plan.stay(subject);
     keep_record(subject, pool, plan, budget);
-    remember_registration(subject, pool, plan);
+    remember_use(subject, pool, plan);
     if subject.is_stopped() {
         scalelite::quieten(subject, plan);
         return state;
@@ -143,9 +143,14 @@ pub(super) fn keep_record(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Pla
     }
 }
 
-/// Remembers that the server is registered, for when Scalelite has forgotten it.
-pub(super) fn remember_registration(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan) {
-    if !subject.registrations.is_empty() && !subject.has_tag(tag::REGISTERED) {
+/// Remembers that the server may have meetings, for when Scalelite has forgotten it and it does not answer: then nothing else would say so.
+pub(super) fn remember_use(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan) {
+    if subject.has_tag(tag::REGISTERED) {
+        return;
+    }
+    if !subject.registrations.is_empty() {
         plan.tag(tag::REGISTERED, pool.now, "it is registered");
+    } else if subject.shows_meetings() || subject.known_recordings() > 0 {
+        plan.tag(tag::REGISTERED, pool.now, "it has meetings or recordings");
     }
 }

@@ -9,7 +9,7 @@ pub(super) fn leave(subject: &Subject<'_>, pool: &Pool<'_>, exit: Exit, plan: &m
         plan.act(Step::Heartbeat, "Auto Scaling is to wait until it is finished");
     }
     let is_quiet = scalelite::quieten(subject, plan);
-    joining::remember_registration(subject, pool, plan);
+    joining::remember_use(subject, pool, plan);
     let since = subject.moment(tag::DRAINING);
     if since.is_none() {
         plan.tag(tag::DRAINING, pool.now, "it is to leave");
@@ -83,23 +83,21 @@ fn is_finished(
         }
         return true;
     }
-    // It has never had a meeting from this pool, so that there is nothing to ask it for; it may never have worked.
-    let has_recordings = subject.known_recordings() > 0;
-    if !subject.was_registered() && is_believed(subject, pool) && !shows_need && !has_recordings {
-        return true;
-    }
-    if kept_by.is_some() {
+    // Without a meeting from this pool there is nothing to ask it for; it may never have worked.
+    let was_in_use =
+        subject.was_registered() || !is_believed(subject, pool) || shows_need || subject.known_recordings() > 0;
+    if was_in_use && kept_by.is_some() {
         plan.untag(subject, tag::EMPTY, "it is not known to be empty");
         return false;
     }
     match Look::at(pool.now, subject.moment(tag::EMPTY)) {
         Look::First => {
-            plan.tag(tag::EMPTY, pool.now, "it has no meeting and no unfinished recording");
+            plan.tag(tag::EMPTY, pool.now, "nothing shows a meeting or an unfinished recording");
             false
         }
         Look::Early => false,
         // A status from before the first look may not know yet of the recording of a meeting that had just ended.
-        Look::Second => subject.spoke_since(tag::EMPTY),
+        Look::Second => !was_in_use || subject.spoke_since(tag::EMPTY),
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{Plan, Pool, Subject, joining};
-use crate::{InstanceId, Lifecycle, Load, Meetings, State, Step, tag, tag::Wish};
+use crate::{InstanceId, Lifecycle, Load, Meetings, Secret, State, Step, tag, tag::Wish};
 
 /// Which servers are replaced.
 #[derive(Debug, Default)]
@@ -131,9 +131,11 @@ fn gets_meetings(subject: &Subject<'_>) -> bool {
     subject.registrations.iter().any(|registration| registration.is_open() && (registration.online || works))
 }
 
-/// How much would be missed if a server were drained, the least first: it gets no meetings, it does not serve, or it has few participants.
-fn usefulness(subject: &Subject<'_>, pool: &Pool<'_>) -> (bool, bool, u32, InstanceId) {
+/// How much would be missed if a server were drained, the least first: it gets no meetings, Scalelite cannot use it before its secret is mended,
+/// it does not serve, or it has few participants.
+fn usefulness(subject: &Subject<'_>, pool: &Pool<'_>) -> (bool, bool, bool, u32, InstanceId) {
+    let is_usable = subject.registrations.iter().any(|registration| registration.secret == Secret::Ours);
     let serves = matches!(joining::standing(subject, pool, false), State::Serving { .. });
     let seats = subject.load(pool.now).map_or(u32::MAX, |Load { seats, .. }| seats);
-    (gets_meetings(subject), serves, seats, subject.id.clone())
+    (gets_meetings(subject), is_usable, serves, seats, subject.id.clone())
 }

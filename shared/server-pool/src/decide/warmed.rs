@@ -7,6 +7,7 @@ use crate::{Kept, Lifecycle, State, Step, Warmed};
 pub(super) fn keep(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, budget: &mut Budget) -> State {
     plan.stay(subject);
     joining::keep_record(subject, pool, plan, budget);
+    joining::remember_use(subject, pool, plan);
     retire_if_empty(subject, pool, plan, budget);
     let lifecycle = subject.lifecycle().unwrap_or(Lifecycle::Other);
     let is_held = lifecycle == Lifecycle::Warmed(Warmed::PendingWait);

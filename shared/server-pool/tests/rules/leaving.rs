@@ -165,20 +165,17 @@ fn nothing_ends_while_scalelite_cannot_be_read() {
 }
 
 #[test]
-fn what_never_was_registered_ends_at_once() {
+fn what_never_was_registered_ends_at_the_second_look_without_being_asked() {
     let mut scene = Scene::serving(1);
     scene.launch(2, Lifecycle::TerminatingWait);
     scene.unreachable(2);
     scene.records().push(record(2));
+    assert_eq!(scene.steps(2), [Step::Heartbeat, tagged(tag::DRAINING), tagged(tag::EMPTY)]);
+    scene.tag(2, tag::DRAINING, ago(60));
+    scene.tag(2, tag::EMPTY, ago(60));
     assert_eq!(
         scene.steps(2),
-        [
-            Step::Heartbeat,
-            tagged(tag::DRAINING),
-            tagged(tag::FINISHED),
-            Step::CompleteTermination,
-            Step::RemoveRecord(record(2))
-        ]
+        [Step::Heartbeat, tagged(tag::FINISHED), Step::CompleteTermination, Step::RemoveRecord(record(2))]
     );
     scene.world.scalelite = Reading::Failed { why: "time out".to_owned() };
     assert!(!scene.steps(2).contains(&Step::CompleteTermination), "it may be registered");
@@ -191,6 +188,27 @@ fn what_was_registered_once_is_waited_for_even_if_scalelite_forgot_it() {
     scene.registrations().clear();
     scene.unreachable(1);
     assert_eq!(scene.steps(1), [Step::Heartbeat]);
+}
+
+#[test]
+fn what_showed_meetings_or_recordings_is_waited_for_even_if_it_was_never_seen_registered() {
+    let leaving = || {
+        let mut scene = Scene::serving(2);
+        scene.draining(1);
+        scene.tag(1, tag::EMPTY, ago(60));
+        scene.registrations().remove(0);
+        scene.instance(1).tags.remove(tag::REGISTERED);
+        scene
+    };
+    let mut with_meeting = leaving();
+    with_meeting.meeting(1, 3);
+    assert_eq!(with_meeting.steps(1), [Step::Heartbeat, tagged(tag::REGISTERED), untagged(tag::EMPTY)]);
+    let mut with_recording = leaving();
+    with_recording.answer(1).unfinished_recordings = Some(1);
+    assert_eq!(with_recording.steps(1), [Step::Heartbeat, tagged(tag::REGISTERED), untagged(tag::EMPTY)]);
+    let mut without_either = leaving();
+    without_either.unreachable(1);
+    assert!(without_either.steps(1).contains(&Step::CompleteTermination));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Servers that are replaced.
 
-use server_pool::{Lifecycle, RegistrationState, State, Step, Wish, tag};
+use server_pool::{Lifecycle, RegistrationState, Secret, State, Step, Wish, tag};
 
 use crate::scene::*;
 
@@ -105,6 +105,18 @@ fn of_those_that_do_not_answer_the_one_that_gets_meetings_goes_on_getting_them()
     scene.registrations().retain(|registration| registration.id != host(3));
     let drained = |number| scene.steps(number).contains(&tagged(tag::DRAINING));
     assert_eq!([1, 2, 3].map(drained), [true, false, true]);
+}
+
+#[test]
+fn of_equals_the_one_that_scalelite_cannot_use_yet_is_drained() {
+    let mut scene = outdated(2);
+    scene.group().desired = 1;
+    for number in 1..=2 {
+        on_standby(&mut scene, number);
+    }
+    scene.registration(2).secret = Secret::Other;
+    let drained = |number| scene.steps(number).contains(&tagged(tag::DRAINING));
+    assert_eq!([1, 2].map(drained), [false, true]);
 }
 
 #[test]

@@ -135,9 +135,11 @@ impl Sim {
     }
 }
 
+/// Whether Scalelite can give a server meetings by this: with another secret than the server's, it cannot.
 fn is_open_for(listed: &scalelite::testing::Listed, id: &InstanceId) -> bool {
     InstanceId::of_url(&listed.url, DOMAIN).as_ref() == Some(id)
         && listed.state == scalelite::State::Enabled
         && listed.online
         && Mark::of(&listed.tag).0 == Mark::None
+        && listed.secret == crate::BIGBLUEBUTTON_SECRET
 }
