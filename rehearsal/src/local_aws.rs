@@ -121,8 +121,10 @@ impl LocalAws {
             .envs(environment(port, &endpoint, folder.path(), installation))
             .envs(variables)
             .env("FUNCTION_VARIABLES", serde_json::json!(function_variables).to_string())
+            // So that it ends also when this process is killed.
+            .env("END_WITH_INPUT", "true")
             .current_dir(folder.path())
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(output)
             .stderr(errors)
             // A group of its own: the terminal's Ctrl-C must reach this process alone, which then ends the others in order.
@@ -234,10 +236,14 @@ impl LocalAws {
     }
 
     /// Leaves the local AWS running when this process ends.
-    #[must_use]
-    pub fn keep(self) -> Kept {
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be told to; it is ended then.
+    pub fn keep(mut self) -> Result<Kept, LocalAwsError> {
         let environment = self.client_environment();
-        self.group.keep(environment, self.folder.keep(), self.log)
+        let pid = self.group.release().map_err(LocalAwsError::Keep)?;
+        Ok(Kept { pid, environment, folder: self.folder.keep(), log: self.log })
     }
 }
 

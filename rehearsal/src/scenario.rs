@@ -100,7 +100,7 @@ pub async fn run(options: Options, mut progress: impl FnMut(Progress<'_>)) -> Re
     let log = world.aws.log().to_path_buf();
     world.outside.end().await?;
     let kept = if options.keep {
-        Some(world.aws.keep())
+        Some(world.aws.keep()?)
     } else {
         world.aws.stop().await?;
         None

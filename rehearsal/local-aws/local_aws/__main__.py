@@ -9,7 +9,8 @@ access key, no session token. MiniStack does not verify the root user's signatur
 root too. Any other caller needs an access key of IAM's or a session of STS's making, and is held to its policies.
 
 Ready: `GET /_ministack/health` answers 200. End: SIGTERM; it exits with 0 within three seconds and takes the
-functions' processes with it, even while a custom resource is still waited for.
+functions' processes with it, even while a custom resource is still waited for. With `END_WITH_INPUT=true` also when
+its standard input is closed, unless anything was written there before.
 """
 
 from __future__ import annotations

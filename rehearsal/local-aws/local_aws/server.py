@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 
 from hypercorn.asyncio import serve
@@ -64,6 +65,12 @@ def _exit() -> None:
     os._exit(0)
 
 
+def _end_with_input() -> None:
+    """Waits until standard input is closed, as it is when whoever holds its other end dies of whatever cause."""
+    if not sys.stdin.buffer.read(1):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 async def _serve() -> None:
     stop = asyncio.Event()
 
@@ -75,6 +82,8 @@ async def _serve() -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, terminate)
+    if os.environ.get("END_WITH_INPUT") == "true":
+        threading.Thread(target=_end_with_input, daemon=True).start()
     await serve(_gateway, _config(), shutdown_trigger=stop.wait)
     _exit()
 

@@ -73,7 +73,11 @@ class Server:
         }
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "local_aws"], env=environment, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "local_aws"],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         self._wait()
 

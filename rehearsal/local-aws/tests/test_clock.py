@@ -375,5 +375,42 @@ class Delivery(GroupTest, OwnServerTest):
         self.assertEqual(self.sqs.receive_message(QueueUrl=url).get("Messages", []), [])
 
 
+class Waiting(OwnServerTest):
+    """An event for a function that has no room for it."""
+
+    def busy(self) -> str:
+        """A function that is busy with one of two events."""
+        arn = self.function('if event:\n    print("event", int(time.time()), flush=True)\n    time.sleep(1)')
+        self.functions.put_function_concurrency(FunctionName=arn, ReservedConcurrentExecutions=1)
+        for _ in range(2):
+            self.functions.invoke(FunctionName=arn, InvocationType="Event", Payload=b'{"a": 1}')
+        self.eventually(lambda: self.is_busy(arn))
+        return arn
+
+    def is_busy(self, arn: str) -> bool:
+        try:
+            self.functions.invoke(FunctionName=arn, Payload=b"{}")
+        except self.functions.exceptions.TooManyRequestsException:
+            return True
+        return False
+
+    def times(self, arn: str) -> list[int]:
+        return sorted(int(line.split()[1]) for line in self.output(arn) if line.startswith("event"))
+
+    def test_the_clock_waits_for_it(self):
+        arn = self.busy()
+        self.server.clock(3600)
+        one, other = self.times(arn)
+        self.assertLess(other - one, 60)
+
+    def test_it_is_lost_when_the_function_is_switched_off(self):
+        arn = self.busy()
+        self.functions.put_function_concurrency(FunctionName=arn, ReservedConcurrentExecutions=0)
+        self.server.clock(1)
+        self.functions.put_function_concurrency(FunctionName=arn, ReservedConcurrentExecutions=1)
+        self.server.clock(1)
+        self.assertEqual(len(self.times(arn)), 1)
+
+
 if __name__ == "__main__":
     unittest.main()

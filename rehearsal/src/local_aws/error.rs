@@ -53,6 +53,9 @@ pub enum LocalAwsError {
     /// The clock of the local AWS could not be moved.
     #[error("cannot move the clock of the local AWS")]
     Advance(#[source] reqwest::Error),
+    /// It could not be told to go on without this process.
+    #[error("the local AWS cannot be left running")]
+    Keep(#[source] std::io::Error),
     /// The process was gone before it could be watched.
     #[error("the local AWS ended as soon as it was started")]
     NoProcess,

@@ -1,5 +1,6 @@
 //! The local AWS's processes: a process group that is ended whole.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -65,10 +66,12 @@ impl Group {
         let _ = self.leader.wait().await;
     }
 
-    /// Lets the group live on.
-    pub(super) fn keep(mut self, environment: Vec<(&'static str, String)>, folder: PathBuf, log: PathBuf) -> Kept {
+    /// Lets the group live on when this process ends; the leader's number.
+    pub(super) fn release(&mut self) -> std::io::Result<u32> {
+        let input = self.leader.stdin.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
+        std::fs::File::from(input.into_owned_fd()?).write_all(b"\n")?;
         self.alive = false;
-        Kept { pid: self.id.as_raw_nonzero().get().unsigned_abs(), environment, folder, log }
+        Ok(self.id.as_raw_nonzero().get().unsigned_abs())
     }
 
     /// Whether the leader has ended, without reaping it.
@@ -107,8 +110,13 @@ mod tests {
     async fn group(script: &str) -> (Group, Pid) {
         use tokio::io::AsyncReadExt as _;
 
-        let mut leader =
-            Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).process_group(0).spawn().expect("a shell");
+        let mut leader = Command::new("sh")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("a shell");
         let mut output = leader.stdout.take().expect("its output");
         let mut text = Vec::new();
         while !text.ends_with(b"\n") {
@@ -147,6 +155,18 @@ mod tests {
         group.end(Duration::from_millis(300)).await;
         assert!(started.elapsed() < Duration::from_secs(5));
         assert!(gone(child).await);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_released_group_is_told_and_lives_on() {
+        let told = "sleep 60 & echo $!; read line && kill $!; exec sleep 60";
+        let (mut group, child) = group(told).await;
+        let leader = group.release().expect("it listens");
+        drop(group);
+        assert!(gone(child).await, "the leader was told");
+        let leader = Pid::from_raw(leader.cast_signed()).expect("a process id");
+        kill_process(leader, Signal::TERM).expect("it lives");
     }
 
     #[cfg(target_os = "linux")]

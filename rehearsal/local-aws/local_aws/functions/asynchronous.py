@@ -46,7 +46,7 @@ NEEDS = {
 
 # On AWS one minute, then two. The order of events is the same; only the waiting is shortened.
 RETRY_DELAYS_SECONDS = (0.5, 1.0)
-_THROTTLE_DELAY_SECONDS = 0.5
+_THROTTLE_DELAY_SECONDS = 0.05
 
 _ACTIONS = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns": "sns:Publish"}
 
@@ -109,7 +109,7 @@ def _try(func: dict, config: dict, event, depth: int) -> None:
     while True:
         result, ran = attempt(func, config, event, request_id)
         settings = _settings(config)
-        if not ran and lambda_svc._reserved_concurrency(func, config) == 0:
+        if not ran and lambda_svc._reserved_concurrency(_as_it_is_now(func, config), config) == 0:
             # A function that is switched off in this way gets its events neither now nor later.
             condition = "RetriesExhausted"
             break
@@ -128,14 +128,18 @@ def _try(func: dict, config: dict, event, depth: int) -> None:
         if age + delay > int(settings.get("MaximumEventAgeInSeconds", 21600)):
             condition = "EventAgeExceeded"
             break
-        _wait(delay)
+        if ran:
+            _wait(delay)
+        else:
+            # For another execution, during which the clock is not moved; nor before this one has had its turn.
+            time.sleep(delay)
     _send_record(config, settings, "OnFailure", condition, request_id, event, result, attempts)
     _send_to_dead_letter_queue(config, request_id, event, result)
 
 
 def attempt(func: dict, config: dict, event, request_id: str) -> tuple[dict, bool]:
     """One execution under the event's own request id, and whether there was room for it."""
-    slot, _limit = lambda_svc._acquire_execution_slot(func, config)
+    slot, _limit = lambda_svc._acquire_execution_slot(_as_it_is_now(func, config), config)
     if slot is None:
         lambda_svc._emit_lambda_metrics(config["FunctionName"], duration_ms=0.0, error=False, throttle=True)
         return {"error": True, "body": None}, False
@@ -149,6 +153,11 @@ def attempt(func: dict, config: dict, event, request_id: str) -> tuple[dict, boo
         throttle=False,
     )
     return result, True
+
+
+def _as_it_is_now(func: dict, config: dict) -> dict:
+    """The function's record, which sets its concurrency; an event may have waited since it was given another one."""
+    return lambda_svc._functions.get(config["FunctionName"]) or func
 
 
 def _qualifier(config: dict) -> str:

@@ -4,7 +4,7 @@ use scalelite::State;
 
 use super::view::{
     Member, addresses, group, instance_of, is_gone, is_serving, leave, meet, members, minutes, people_in, registration,
-    serving, switch, terminate, until_serving, want, within,
+    serving, terminate, until_serving, want, within, without_function,
 };
 use crate::scenario::World;
 use crate::scenario::broken::{Broken, ensure};
@@ -15,17 +15,18 @@ const MOST: i32 = 8;
 
 pub(super) async fn enlarge(world: &mut World<'_>, mut parameters: Parameters) -> Result<String, Broken> {
     // The clock goes on, and a tick at this moment would change what is compared.
-    switch(world, 0).await?;
-    let before = members(world).await?;
-    ensure(before.len() == 1, || format!("the group has {before:?}"))?;
+    without_function(world, async |world| {
+        let before = members(world).await?;
+        ensure(before.len() == 1, || format!("the group has {before:?}"))?;
 
-    parameters.insert("BBBApplicationMaxInstances".to_owned(), MOST.to_string());
-    world.deploy_root(parameters).await?;
-    let largest = group(world).await?.max_size();
-    ensure(largest == Some(MOST), || format!("its largest size is {largest:?}"))?;
-    let after = members(world).await?;
-    ensure(before == after, || format!("there was {before:?}, and is {after:?}"))?;
-    switch(world, 1).await?;
+        parameters.insert("BBBApplicationMaxInstances".to_owned(), MOST.to_string());
+        world.deploy_root(parameters).await?;
+        let largest = group(world).await?.max_size();
+        ensure(largest == Some(MOST), || format!("its largest size is {largest:?}"))?;
+        let after = members(world).await?;
+        ensure(before == after, || format!("there was {before:?}, and is {after:?}"))
+    })
+    .await?;
     Ok(world.server_group.clone())
 }
 
@@ -89,15 +90,17 @@ pub(super) async fn replace(world: &mut World<'_>, mut parameters: Parameters) -
     ensure(first != second, || format!("both meetings are on {first}"))?;
 
     // The clock goes on, and a tick would begin to replace them in its own way.
-    switch(world, 0).await?;
-    let old = members(world).await?;
-    parameters.insert("BBBApplicationInstanceType".to_owned(), "c6a.xlarge".to_owned());
-    world.deploy_root(parameters).await?;
-    let updated = members(world).await?;
-    ensure(updated == old, || format!("the update itself replaced: there was {old:?}, and is {updated:?}"))?;
-    let desired = group(world).await?.desired_capacity();
-    ensure(desired == Some(2), || format!("the update set back what scaling wanted: {desired:?}"))?;
-    switch(world, 1).await?;
+    let old = without_function(world, async |world| {
+        let old = members(world).await?;
+        parameters.insert("BBBApplicationInstanceType".to_owned(), "c6a.xlarge".to_owned());
+        world.deploy_root(parameters).await?;
+        let updated = members(world).await?;
+        ensure(updated == old, || format!("the update itself replaced: there was {old:?}, and is {updated:?}"))?;
+        let desired = group(world).await?.desired_capacity();
+        ensure(desired == Some(2), || format!("the update set back what scaling wanted: {desired:?}"))?;
+        Ok(old)
+    })
+    .await?;
     within(world, 60, "new servers serve, the old ones do not", async |world: &World<'_>| {
         let new = serving(world);
         Ok(new.len() >= 2 && !new.contains(&first) && !new.contains(&second))

@@ -1,8 +1,8 @@
 //! What goes wrong: a lost cache, a lost event, a function that is down.
 
 use super::view::{
-    addresses, instance_of, is_gone, leave, meet, members, minutes, people_in, registration, serving, switch,
-    terminate, until_serving, within,
+    addresses, instance_of, is_gone, leave, meet, members, minutes, people_in, registration, serving, terminate,
+    until_serving, within, without_function,
 };
 use crate::scenario::World;
 use crate::scenario::broken::{Broken, ensure};
@@ -18,9 +18,7 @@ pub(super) async fn cache_lost(world: &mut World<'_>) -> Result<String, Broken> 
 
 pub(super) async fn event_lost(world: &mut World<'_>) -> Result<String, Broken> {
     let host = until_serving(world, 1).await?.remove(0);
-    switch(world, 0).await?;
-    terminate(world, &host).await?;
-    switch(world, 1).await?;
+    without_function(world, async |world| terminate(world, &host).await).await?;
     within(world, 2, "the server takes no more meetings", async |world: &World<'_>| {
         Ok(registration(world, &host).is_none_or(|one| one.tag == "draining"))
     })
@@ -34,15 +32,15 @@ pub(super) async fn function_down(world: &mut World<'_>) -> Result<String, Broke
     let host = meet(world, "long lesson", false, 4)?;
     let id = instance_of(world, &host)?;
     terminate(world, &host).await?;
-    switch(world, 0).await?;
-    minutes(world, 65).await?;
-    let state = members(world).await?.remove(&id).map(|member| member.state).unwrap_or_default();
-    ensure(state == "Terminating:Retained", || format!("{id} is {state}"))?;
-    ensure(!addresses(world, &host).await?.is_empty(), || format!("{host} lost its name"))?;
-    let people = people_in(world, &host, "long lesson");
-    ensure(people == 4, || format!("{people} of 4 people are left in the meeting"))?;
-
-    switch(world, 1).await?;
+    without_function(world, async |world| {
+        minutes(world, 65).await?;
+        let state = members(world).await?.remove(&id).map(|member| member.state).unwrap_or_default();
+        ensure(state == "Terminating:Retained", || format!("{id} is {state}"))?;
+        ensure(!addresses(world, &host).await?.is_empty(), || format!("{host} lost its name"))?;
+        let people = people_in(world, &host, "long lesson");
+        ensure(people == 4, || format!("{people} of 4 people are left in the meeting"))
+    })
+    .await?;
     until_serving(world, 1).await?;
     leave(world, &host, "long lesson")?;
     let took =

@@ -211,10 +211,20 @@ pub(in crate::scenario) async fn is_gone(world: &World<'_>, host: &str) -> Resul
     Ok(!runs && registration(world, host).is_none() && addresses(world, host).await?.is_empty())
 }
 
-/// Lets the function run, or, with a concurrency of none, lets every event for it be lost.
-pub(super) async fn switch(world: &World<'_>, concurrency: i32) -> Result<(), Broken> {
+/// Does something while every event for the pool's function is lost. It gets them again whatever came of that.
+pub(super) async fn without_function<'a, T>(
+    world: &mut World<'a>,
+    act: impl AsyncFnOnce(&mut World<'a>) -> Result<T, Broken>,
+) -> Result<T, Broken> {
+    concurrency(world, 0).await?;
+    let outcome = act(world).await;
+    concurrency(world, 1).await?;
+    outcome
+}
+
+async fn concurrency(world: &World<'_>, executions: i32) -> Result<(), Broken> {
     let function = world.outputs().await?.remove("PoolFunctionName").unwrap_or_default();
     let call = world.lambda.put_function_concurrency().function_name(function);
-    call.reserved_concurrent_executions(concurrency).send().await?;
+    call.reserved_concurrent_executions(executions).send().await?;
     Ok(())
 }
