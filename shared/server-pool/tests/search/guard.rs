@@ -52,12 +52,13 @@ impl Sim {
         if !is_waiting(id) || !is_open(id) || !works || !is_last {
             return Ok(());
         }
-        // What the operator cordoned is not waited for.
+        // What the operator cordoned is not waited for, nor what somebody registered by hand and the pool has yet to remember.
         let has_served = |id: &&InstanceId| {
-            self.cloud.machines.get(id).is_some_and(|machine| {
-                machine.tags.contains_key(tag::REGISTERED)
-                    || machine.tags.get(tag::WISH).is_some_and(|wish| wish == Wish::Cordon.as_str())
-            })
+            is_open(id)
+                || self.cloud.machines.get(id).is_some_and(|machine| {
+                    machine.tags.contains_key(tag::REGISTERED)
+                        || machine.tags.get(tag::WISH).is_some_and(|wish| wish == Wish::Cordon.as_str())
+                })
         };
         let in_service = self.cloud.members_in(&[Lifecycle::InService]);
         let arrived = in_service.iter().filter(has_served).count();
