@@ -82,7 +82,6 @@ pub(super) fn held(stays: &[Stay], minutes: usize, seats_per_server: u32) -> Vec
             complete.sort_unstable_by_key(|stay| Reverse(stay.released()));
             let mut seats = 0;
             for stay in &complete {
-                // What is larger than a server is crowded on one.
                 seats += stay.seats.min(seats_per_server);
                 let servers = usize::try_from(seats.div_ceil(seats_per_server)).unwrap_or(usize::MAX);
                 if until.len() < servers {
@@ -172,7 +171,9 @@ struct Recordings {
 
 impl Recordings {
     fn new(stays: &[Stay], seats_per_server: u32) -> Self {
-        let mut stays: Vec<_> = stays.iter().filter(|stay| stay.processing > 0).copied().collect();
+        // What is larger than a server is crowded on one.
+        let seated = |stay: &Stay| Stay { seats: stay.seats.min(seats_per_server), ..*stay };
+        let mut stays: Vec<_> = stays.iter().filter(|stay| stay.processing > 0).map(seated).collect();
         stays.sort_by_key(|stay| stay.over);
         Self { stays, seats_per_server }
     }
@@ -224,12 +225,11 @@ impl Recordings {
         let mut free = self.seats_per_server;
         let mut most = 0;
         for stay in group {
-            let seats = stay.seats.min(self.seats_per_server);
-            if seats > free {
-                return most + (u64::from(stay.processing) * u64::from(free)).div_ceil(u64::from(seats));
+            if stay.seats > free {
+                return most + (u64::from(stay.processing) * u64::from(free)).div_ceil(u64::from(stay.seats));
             }
             most += u64::from(stay.processing);
-            free -= seats;
+            free -= stay.seats;
         }
         most
     }
