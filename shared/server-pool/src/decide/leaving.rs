@@ -14,6 +14,7 @@ pub(super) fn leave(subject: &Subject<'_>, pool: &Pool<'_>, exit: Exit, plan: &m
     if since.is_none() {
         plan.tag(tag::DRAINING, pool.now, "it is to leave");
     }
+    scalelite::mend_secret(subject, plan);
     let kept_by = kept_by(subject, pool, is_quiet);
     let deadline = Deadline::of(subject, pool);
     deadline.remember(subject, pool, plan);

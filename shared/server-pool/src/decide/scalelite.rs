@@ -27,7 +27,8 @@ pub(super) fn quieten(subject: &Subject<'_>, plan: &mut Plan) -> bool {
     is_quiet
 }
 
-/// Gives a registration the pool's secret, if the server works with that and is registered with another one.
+/// Gives a registration the pool's secret, if the server works with that and is registered with another one: without it nobody comes into the
+/// meetings that the server has.
 pub(super) fn mend_secret(subject: &Subject<'_>, plan: &mut Plan) {
     for registration in subject.registrations.iter().filter(|_| subject.answers()) {
         if registration.secret == Secret::Other {

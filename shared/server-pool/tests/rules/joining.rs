@@ -162,6 +162,18 @@ fn a_second_registration_is_closed_and_removed_when_the_server_is_empty_twice() 
 }
 
 #[test]
+fn a_second_registration_that_is_closed_by_half_is_closed_wholly() {
+    for (state, tag) in [(RegistrationState::Cordoned, ""), (RegistrationState::Enabled, "draining")] {
+        let mut scene = Scene::serving(1);
+        let mut second = registration(1);
+        (second.id, second.state, second.tag) = ("zzz".to_owned(), state, tag.to_owned());
+        scene.registrations().push(second);
+        scene.meeting(1, 20);
+        assert_eq!(scene.steps(1), [Step::Cordon { id: "zzz".to_owned(), tag: "draining".to_owned() }]);
+    }
+}
+
+#[test]
 fn a_name_follows_its_server_to_a_new_address() {
     let mut scene = Scene::serving(1);
     scene.record(1).addresses = [address(9)].into();
@@ -251,4 +263,51 @@ fn only_so_much_is_done_in_one_tick_and_everybody_has_a_turn() {
         scene.pass(60);
     }
     assert_eq!(served.len(), 20);
+}
+
+#[test]
+fn a_server_that_was_not_asked_is_not_taken_for_broken_down() {
+    let mut scene = Scene::serving(1);
+    scene.world.answers.clear();
+    assert_eq!(scene.state(1), State::Serving { load: None, being_replaced: false });
+    scene.launch(2, Lifecycle::PendingWait);
+    scene.world.answers.clear();
+    scene.records().push(record(2));
+    let waits_for = Launch::Answer { why: "it was not asked".to_owned() };
+    assert_eq!(scene.state(2), State::Launching { waits_for });
+}
+
+#[test]
+fn a_new_server_with_a_name_waits_for_its_answer() {
+    let mut scene = Scene::serving(1);
+    scene.launch(2, Lifecycle::PendingWait);
+    scene.unreachable(2);
+    let waits_for = Launch::Answer { why: "connection refused".to_owned() };
+    let mut unread = scene.clone();
+    unread.world.records = Reading::Failed { why: "throttled".to_owned() };
+    assert_eq!(unread.state(2), State::Launching { waits_for: waits_for.clone() });
+    scene.records().push(record(2));
+    assert_eq!(scene.state(2), State::Launching { waits_for });
+}
+
+#[test]
+fn a_new_server_is_let_in_when_it_has_its_registration_unless_the_operator_wants_none() {
+    let mut scene = Scene::serving(1);
+    scene.launch(2, Lifecycle::PendingWait);
+    scene.records().push(record(2));
+    scene.settings.limits.registrations = 0;
+    assert_eq!(scene.steps(2), [], "it is not its turn to be registered");
+    scene.settings.limits.registrations = 10;
+    scene.wish(2, Wish::Cordon);
+    assert_eq!(scene.steps(2), [Step::CompleteLaunch]);
+}
+
+#[test]
+fn servers_are_enabled_a_few_at_a_time() {
+    let mut scene = Scene::serving(20);
+    scene.settings.limits.registrations = 3;
+    for registration in scene.registrations() {
+        registration.state = RegistrationState::Disabled;
+    }
+    assert_eq!(scene.decide().actions.len(), 3);
 }

@@ -1,6 +1,8 @@
 //! Servers that are to end.
 
-use server_pool::{InstanceState, Kept, Lifecycle, Load, Meetings, Reading, RegistrationState, State, Step, tag};
+use server_pool::{
+    InstanceState, Kept, Lifecycle, Load, Meetings, Reading, RegistrationState, Secret, State, Step, tag,
+};
 
 use crate::scene::*;
 
@@ -64,6 +66,23 @@ fn a_lost_tag_or_an_enabled_server_is_cordoned_again() {
     scene.registration(1).tag = "draining.music".to_owned();
     scene.registration(1).state = RegistrationState::Enabled;
     assert_eq!(scene.steps(1), [Step::Heartbeat, cordon(1, "draining.music"), untagged(tag::EMPTY)]);
+}
+
+#[test]
+fn a_server_without_new_meetings_keeps_the_secret_by_which_people_come_back_into_theirs() {
+    let mut draining = Scene::serving(2);
+    draining.draining(1);
+    draining.meeting(1, 20);
+    let mut cordoned = Scene::serving(2);
+    cordoned.wish(1, tag::Wish::Cordon);
+    let registration = cordoned.registration(1);
+    (registration.state, registration.tag) = (RegistrationState::Cordoned, "draining".to_owned());
+    for scene in [&mut draining, &mut cordoned] {
+        let before = scene.steps(1);
+        scene.registration(1).secret = Secret::Other;
+        let mended = [before, vec![Step::UpdateSecret { id: host(1) }]].concat();
+        assert_eq!(scene.steps(1), mended);
+    }
 }
 
 #[test]
@@ -310,4 +329,43 @@ fn a_warmed_server_that_ends_is_not_asked_for_meetings() {
     scene.tag(2, tag::REGISTERED, ago(86_400));
     scene.unreachable(2);
     assert_eq!(scene.steps(2), [Step::Heartbeat, Step::CompleteTermination, Step::RemoveRecord(record(2))]);
+}
+
+#[test]
+fn a_warmed_server_that_runs_is_drained_like_any_other() {
+    let mut scene = Scene::serving(1);
+    scene.launch(2, Lifecycle::of("Warmed:Terminating:Wait"));
+    scene.records().push(record(2));
+    scene.tag(2, tag::REGISTERED, ago(86_400));
+    scene.tag(2, tag::DRAINING, ago(3600));
+    scene.answer(2).status = Some(status(1));
+    assert_eq!(scene.steps(2), [Step::Heartbeat]);
+    assert_eq!(scene.state(2), State::Finishing { since: Some(ago(3600)), kept_by: Kept::Recordings { count: 1 } });
+}
+
+#[test]
+fn recordings_that_are_known_count_even_if_meetings_are_not() {
+    let mut scene = Scene::serving(2);
+    scene.draining(1);
+    scene.tag(1, tag::EMPTY, ago(60));
+    scene.registrations().remove(0);
+    scene.instance(1).tags.remove(tag::REGISTERED);
+    scene.unreachable(1);
+    scene.answer(1).unfinished_recordings = Some(1);
+    assert_eq!(scene.steps(1), [Step::Heartbeat, tagged(tag::REGISTERED), untagged(tag::EMPTY)]);
+}
+
+#[test]
+fn servers_are_taken_out_a_few_at_a_time_and_what_is_not_registered_does_not_count() {
+    let mut scene = Scene::serving(4);
+    scene.settings.limits.removals = 1;
+    for number in 1..=3 {
+        scene.draining(number);
+        scene.tag(number, tag::FINISHED, ago(60));
+    }
+    let ended =
+        |scene: &Scene| (1..=3).filter(|number| scene.steps(*number).contains(&Step::CompleteTermination)).count();
+    assert_eq!(ended(&scene), 1);
+    scene.registrations().retain(|registration| registration.id != host(1) && registration.id != host(2));
+    assert_eq!(ended(&scene), 3);
 }

@@ -158,3 +158,30 @@ fn removals_are_few_at_a_time() {
     }
     assert_eq!(scene.decide().actions.len(), 10);
 }
+
+#[test]
+fn a_name_without_an_owner_is_ours_if_ec2_knows_its_instance_as_the_groups() {
+    let mut scene = Scene::serving(2);
+    scene.end(1);
+    scene.registrations().remove(0);
+    scene.record(1).owner = None;
+    assert_eq!(scene.steps(1), [Step::WriteRecord(marked(1, now()))]);
+    scene.instance(1).group = Some("another group".to_owned());
+    assert_eq!(scene.steps(1), []);
+    assert_eq!(scene.state(1), State::Foreign { because: Foreign::Unproven });
+}
+
+#[test]
+fn names_are_removed_a_few_at_a_time() {
+    let mut scene = Scene::serving(10);
+    scene.settings.limits.records = 3;
+    for number in 2..=10 {
+        scene.end(number);
+    }
+    scene.registrations().truncate(1);
+    assert_eq!(scene.decide().actions.len(), 3, "marked");
+    for number in 2..=10 {
+        *scene.record(number) = marked(number, ago(60));
+    }
+    assert_eq!(scene.decide().actions.len(), 3, "removed");
+}

@@ -1,6 +1,6 @@
 //! Servers that are replaced.
 
-use server_pool::{Lifecycle, RegistrationState, Secret, State, Step, Wish, tag};
+use server_pool::{InstanceState, Lifecycle, RegistrationState, Secret, State, Step, Wish, tag};
 
 use crate::scene::*;
 
@@ -199,4 +199,26 @@ fn what_is_back_in_service_is_not_taken_for_leaving() {
     scene.tag(1, tag::ON_STANDBY, ago(60));
     scene.tag(1, tag::REPLACED, ago(60));
     assert_eq!(scene.steps(1), [untagged(tag::ON_STANDBY), untagged(tag::REPLACED)]);
+}
+
+#[test]
+fn what_has_ended_or_leaves_by_the_operators_wish_takes_no_ones_turn() {
+    let mut scene = outdated(3);
+    scene.settings.replace_at_once = 1;
+    on_standby(&mut scene, 1);
+    assert_eq!(scene.steps(2), [], "one at a time");
+    let mut ended = scene.clone();
+    ended.instance(1).state = InstanceState::Terminated;
+    assert_eq!(ended.steps(2), [tagged(tag::REPLACED), STANDBY]);
+    scene.wish(1, Wish::Drain);
+    assert_eq!(scene.steps(2), [tagged(tag::REPLACED), STANDBY]);
+}
+
+#[test]
+fn what_is_not_in_service_yet_takes_no_ones_turn() {
+    let mut scene = outdated(1);
+    scene.meeting(1, 20);
+    scene.launch(2, Lifecycle::PendingWait);
+    scene.records().push(record(2));
+    assert_eq!(scene.steps(1), [tagged(tag::REPLACED), STANDBY]);
 }
