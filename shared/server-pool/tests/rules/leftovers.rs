@@ -40,6 +40,14 @@ fn what_is_left_of_a_server_goes_step_by_step_each_with_two_looks() {
 }
 
 #[test]
+fn what_somebody_enabled_again_begins_anew() {
+    let mut scene = Scene::serving(2);
+    scene.end(1);
+    scene.registration(1).tag = format!("leaving-{}", ago(60).unix());
+    assert_eq!(scene.steps(1), [cordon(1, &leaving_now())]);
+}
+
+#[test]
 fn nothing_is_removed_when_nothing_is_listed() {
     let mut scene = Scene::serving(2);
     scene.forget(1);
