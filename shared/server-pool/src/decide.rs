@@ -22,7 +22,7 @@ use pool::Pool;
 use replacing::Replacing;
 use subject::Subject;
 
-use crate::{Decision, Foreign, Reading, Server, Settings, Source, State, Step, World};
+use crate::{Decision, Foreign, Reading, Server, Settings, Source, State, Step, World, tag};
 
 /// What is to be done in this world, how each server stands, and why.
 ///
@@ -106,11 +106,13 @@ fn blind(subject: &Subject<'_>, plan: &mut Plan) -> State {
     State::Unknown { missing: Source::Instances }
 }
 
-/// What comes first: what keeps instances alive, then what keeps new meetings from servers that are to leave, then all else.
+/// What comes first: what keeps instances alive, then what keeps new meetings from servers that are to leave, with what has to be forgotten
+/// before that, then all else.
 fn urgency(step: &Step) -> u8 {
     match step {
         Step::Heartbeat => 0,
         Step::Cordon { .. } => 1,
+        Step::Untag { key } if key == tag::FINISHED || key == tag::EMPTY => 1,
         _ => 2,
     }
 }

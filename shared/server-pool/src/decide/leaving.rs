@@ -8,7 +8,14 @@ pub(super) fn leave(subject: &Subject<'_>, pool: &Pool<'_>, exit: Exit, plan: &m
     if exit == Exit::Hook {
         plan.act(Step::Heartbeat, "Auto Scaling is to wait until it is finished");
     }
-    let is_quiet = scalelite::quieten(subject, plan);
+    let deadline = Deadline::of(subject, pool);
+    let is_quiet = scalelite::is_quiet(subject);
+    if !is_quiet && deadline != Deadline::Passed {
+        // Before it is cordoned: from then on nothing shows that it may have got meetings after these were written.
+        plan.untag(subject, tag::FINISHED, "it gets meetings");
+        plan.untag(subject, tag::EMPTY, "it gets meetings");
+    }
+    scalelite::quieten(subject, plan);
     joining::remember_use(subject, pool, plan);
     let since = subject.moment(tag::DRAINING);
     if since.is_none() {
@@ -16,7 +23,6 @@ pub(super) fn leave(subject: &Subject<'_>, pool: &Pool<'_>, exit: Exit, plan: &m
     }
     scalelite::mend_secret(subject, plan);
     let kept_by = kept_by(subject, pool, is_quiet);
-    let deadline = Deadline::of(subject, pool);
     deadline.remember(subject, pool, plan);
     let is_finished = is_finished(subject, pool, is_quiet, kept_by.as_ref(), deadline, plan);
     let kept_by = if is_finished || deadline == Deadline::Passed {

@@ -29,8 +29,9 @@ impl Plan {
 
     /// Forgets the moment, if there is one to forget.
     pub(super) fn untag(&mut self, subject: &Subject<'_>, key: &'static str, reason: &'static str) {
-        if subject.has_tag(key) {
-            self.act(Step::Untag { key: Cow::Borrowed(key) }, reason);
+        let untag = Step::Untag { key: Cow::Borrowed(key) };
+        if subject.has_tag(key) && self.actions.iter().all(|action| action.step != untag) {
+            self.act(untag, reason);
         }
     }
 

@@ -3,9 +3,17 @@
 use super::{Budget, Plan, Pool, Subject, look::Look};
 use crate::{Mark, Registration, RegistrationState, Secret, Step};
 
-/// Keeps new meetings away; whether they are away already.
-pub(super) fn quieten(subject: &Subject<'_>, plan: &mut Plan) -> bool {
-    let mut is_quiet = true;
+/// Whether new meetings are kept away.
+pub(super) fn is_quiet(subject: &Subject<'_>) -> bool {
+    subject.registrations.iter().all(|registration| is_closed(registration))
+}
+
+fn is_closed(registration: &Registration) -> bool {
+    registration.state != RegistrationState::Enabled && registration.mark() != Mark::None
+}
+
+/// Keeps new meetings away.
+pub(super) fn quieten(subject: &Subject<'_>, plan: &mut Plan) {
     for registration in &subject.registrations {
         let cordon = Step::Cordon {
             id: registration.id.clone(),
@@ -14,8 +22,7 @@ pub(super) fn quieten(subject: &Subject<'_>, plan: &mut Plan) -> bool {
                 Mark::Draining | Mark::Leaving(_) => registration.tag.clone(),
             },
         };
-        if registration.state == RegistrationState::Enabled || registration.mark() == Mark::None {
-            is_quiet = false;
+        if !is_closed(registration) {
             plan.act(cordon, "it is to get no new meetings");
         } else if registration.state == RegistrationState::Disabled && subject.shows_meetings() {
             plan.act(
@@ -24,7 +31,6 @@ pub(super) fn quieten(subject: &Subject<'_>, plan: &mut Plan) -> bool {
             );
         }
     }
-    is_quiet
 }
 
 /// Gives a registration the pool's secret, if the server works with that and is registered with another one: without it nobody comes into the
@@ -44,9 +50,8 @@ pub(super) fn mend_secret(subject: &Subject<'_>, plan: &mut Plan) {
 pub(super) fn remove_surplus(subject: &Subject<'_>, pool: &Pool<'_>, plan: &mut Plan, budget: &mut Budget) {
     let is_empty = subject.answers() && !subject.shows_meetings();
     for registration in subject.registrations.iter().skip(1) {
-        let is_closed = registration.state != RegistrationState::Enabled && registration.mark() != Mark::None;
         let is_on_its_way = matches!(registration.mark(), Mark::Leaving(_));
-        if !is_closed || !is_empty && is_on_its_way {
+        if !is_closed(registration) || !is_empty && is_on_its_way {
             let tag = registration.marked(&Mark::Draining);
             plan.act(Step::Cordon { id: registration.id.clone(), tag }, "it is registered more than once");
         } else if is_empty {
