@@ -134,7 +134,7 @@ fn gets_meetings(subject: &Subject<'_>) -> bool {
 /// How much would be missed if a server were drained, the least first: it gets no meetings, Scalelite cannot use it before its secret is mended,
 /// it does not serve, or it has few participants.
 fn usefulness(subject: &Subject<'_>, pool: &Pool<'_>) -> (bool, bool, bool, u32, InstanceId) {
-    let is_usable = subject.registrations.iter().any(|registration| registration.secret == Secret::Ours);
+    let is_usable = subject.registrations.iter().any(|it| it.is_open() && it.secret == Secret::Ours);
     let serves = matches!(joining::standing(subject, pool, false), State::Serving { .. });
     let seats = subject.load(pool.now).map_or(u32::MAX, |Load { seats, .. }| seats);
     (gets_meetings(subject), is_usable, serves, seats, subject.id.clone())

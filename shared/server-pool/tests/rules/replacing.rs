@@ -115,6 +115,10 @@ fn of_equals_the_one_that_scalelite_cannot_use_yet_is_drained() {
         on_standby(&mut scene, number);
     }
     scene.registration(2).secret = Secret::Other;
+    // A second registration that is closed gives it nothing.
+    let mut closed = registration(2);
+    (closed.id, closed.state, closed.tag) = ("zzz".to_owned(), RegistrationState::Cordoned, "draining".to_owned());
+    scene.registrations().push(closed);
     let drained = |number| scene.steps(number).contains(&tagged(tag::DRAINING));
     assert_eq!([1, 2].map(drained), [false, true]);
 }
