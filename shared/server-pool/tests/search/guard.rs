@@ -52,7 +52,7 @@ impl Sim {
         if !is_waiting(id) || !is_open(id) || !works || !is_last {
             return Ok(());
         }
-        // What the operator cordoned is not waited for, nor what somebody registered by hand and the pool has yet to remember.
+        // What the operator cordoned is not waited for. What gets meetings has arrived, also if somebody registered it and no tag says so yet.
         let has_served = |id: &&InstanceId| {
             is_open(id)
                 || self.cloud.machines.get(id).is_some_and(|machine| {
